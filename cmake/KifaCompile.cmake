@@ -1,0 +1,28 @@
+# Compiler settings shared by every target: warnings as errors, sanitizers, ccache.
+
+find_program(KIFA_CCACHE ccache)
+if(KIFA_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${KIFA_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${KIFA_CCACHE}")
+endif()
+
+set(kifa_warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror)
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:${kifa_warnings}>")
+add_compile_options(
+  "$<$<COMPILE_LANGUAGE:CXX>:${kifa_warnings};-Wnon-virtual-dtor;-Wold-style-cast>"
+  "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>")
+
+if(KIFA_SANITIZE)
+  add_compile_options(-fsanitize=${KIFA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KIFA_SANITIZE})
+endif()
+
+# kifa_add_library(name SOURCES ... [PUBLIC targets...] [PRIVATE targets...])
+#
+# A static library of one folder of core/; includes are written from the root of the repository.
+function(kifa_add_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
