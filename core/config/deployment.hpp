@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.hpp"
+#include "core/config/document.hpp"
+#include "core/config/options.hpp"
+
+namespace kifa::config {
+
+enum class ComponentKind : std::uint8_t { source, framing, sink, formatter };
+[[nodiscard]] std::string_view to_string(ComponentKind kind);
+
+// What a configuration may know about a component type: implemented by the plugin registry, faked
+// in tests.
+struct ComponentFacts {
+  std::vector<OptionSpec> options;
+  bool takes_framing = false;      // source: emits bytes
+  bool can_reply = false;          // source
+  bool takes_format = false;       // sink: gets text through a formatter
+  bool keeps_checkpoints = false;  // sink
+};
+class ComponentCatalog {
+ public:
+  ComponentCatalog() = default;
+  ComponentCatalog(const ComponentCatalog&) = delete;
+  ComponentCatalog& operator=(const ComponentCatalog&) = delete;
+  virtual ~ComponentCatalog() = default;
+  // `plugin_id` is empty unless the YAML names one (`plugin: com.acme.x`). The failure is one
+  // sentence that says which types there are or why the plugin was refused.
+  virtual Result<ComponentFacts> facts(ComponentKind kind, std::string_view type,
+                                       std::string_view plugin_id) = 0;
+  [[nodiscard]] virtual std::vector<std::string> types(
+      ComponentKind kind) = 0;  // for "did you mean"
+};
+
+// A component as configured: type and settings, already checked against its declaration.
+struct ComponentConfig {
+  std::string name;  // key in the YAML; framing and format: "framing", "format"
+  std::string type;
+  std::string plugin_id;  // empty: any
+  std::vector<Setting> settings;
+  Mark mark;
+};
+
+// Host options of a source, beside the component's own.
+struct SourceConfig {
+  ComponentConfig component;
+  bool has_framing = false;
+  ComponentConfig framing;
+  std::vector<Setting> framing_host;  // record_bytes_max, oversize, idle_timeout (declared by
+                                      // source_framing_options())
+  std::vector<Setting>
+      host;  // intake_bytes, linger, batch_records_max ... (declared by source_host_options())
+};
+struct SinkConfig {
+  ComponentConfig component;
+  bool has_format = false;
+  ComponentConfig format;
+  bool required = true;
+  std::vector<Setting> host;  // queue_bytes ... (declared by sink_host_options())
+};
+struct FilterConfig {
+  std::string keep;  // regular expressions (RE2); empty: not given
+  std::string drop;
+  Mark mark;
+};
+struct PipelineConfig {
+  std::string name;
+  std::vector<SourceConfig> sources;
+  std::vector<FilterConfig> filters;  // `transforms: [ { filter: { drop: '^DEBUG' } } ]`, in order
+  std::vector<SinkConfig> sinks;      // exactly one required
+  Mark mark;
+};
+// One YAML file. `store:` holds defaults for every sink of type kifa; they are bound into those
+// sinks' settings.
+struct Deployment {
+  std::string file;
+  std::vector<std::string> plugin_paths;  // `plugins: { path: [...] }`, absolute
+  std::vector<PipelineConfig> pipelines;
+};
+
+// Options that the host itself gives to every source, framing and sink: one declaration for checks,
+// help and schema.
+[[nodiscard]] const std::vector<OptionSpec>& source_host_options();
+[[nodiscard]] const std::vector<OptionSpec>& framing_host_options();
+[[nodiscard]] const std::vector<OptionSpec>& sink_host_options();
+
+// The plugin search path of a parsed file, needed before the catalog exists. Wrong entries become
+// diagnostics.
+[[nodiscard]] std::vector<std::string> plugin_paths_of(const Node& root, Diagnostics& diagnostics);
+
+// Checks the whole document; when diagnostics has no errors afterwards the deployment is complete.
+[[nodiscard]] Deployment bind_deployment(const Node& root, ComponentCatalog& catalog,
+                                         Diagnostics& diagnostics);
+
+// Reads a file for parse_yaml. Failures (missing, a directory, too big, not readable) are one
+// sentence with the remedy.
+[[nodiscard]] Result<std::string> read_config_file(const std::string& path);
+
+}  // namespace kifa::config
