@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ TEST_CASE("memory files hold what is written, at any offset and length", "[io][m
   const auto file = open_file(files, "/a");
   std::string expected;
   std::uint64_t offset = 1;
-  for (const std::size_t length : {1, 511, 512, 4095, 4096, 4097, 300'000}) {
+  for (const std::size_t length :
+       std::initializer_list<std::size_t>{1, 511, 512, 4095, 4096, 4097, 300'000}) {
     const std::string text(length, static_cast<char>('a' + length % 26));
     write(*file, offset, text);
     expected.resize(static_cast<std::size_t>(offset) + length, '\0');
