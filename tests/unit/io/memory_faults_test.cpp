@@ -200,6 +200,16 @@ TEST_CASE("a gate holds one write so that another can overtake it", "[io][memory
   CHECK(content(files, "/a") == "32");
 }
 
+TEST_CASE("a test can wait for an event of another thread", "[io][memory]") {
+  io::MemoryFileSystem files;
+  const auto file = open_file(files, "/a");
+  std::thread writer([&] { write(*file, 0, "1"); });
+  files.wait_for_event(
+      [](const io::TraceEvent& event) { return event.kind == io::TraceKind::write_end; });
+  CHECK(content(files, "/a") == "1");
+  writer.join();
+}
+
 TEST_CASE("two writes in flight may fail each for itself", "[io][memory][faults]") {
   io::MemoryFileSystem files;
   const auto file = open_file(files, "/a");
