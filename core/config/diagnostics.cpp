@@ -129,6 +129,15 @@ std::string_view Diagnostics::line(int line) const {
   return text;
 }
 
+std::string_view Diagnostics::text_from(Mark mark) const {
+  if (mark.line < 1 || static_cast<std::size_t>(mark.line) > line_starts_.size()) {
+    return {};
+  }
+  const std::size_t begin = line_starts_[static_cast<std::size_t>(mark.line) - 1] +
+                            static_cast<std::size_t>(std::max(mark.column, 1)) - 1;
+  return begin < text_.size() ? std::string_view(text_).substr(begin) : std::string_view();
+}
+
 // The hidden parts of one line: `end` counts up to the next line where the secret goes on.
 std::vector<Diagnostics::Span> Diagnostics::hidden_in(int line_number) const {
   const std::string_view text = line(line_number);

@@ -56,6 +56,8 @@ class Diagnostics {
   [[nodiscard]] std::string base_folder() const;
   // The text of line `line` (from 1) without its end; empty when there is no such line.
   [[nodiscard]] std::string_view line(int line) const;
+  // Everything from `mark` on; empty when there is no such place.
+  [[nodiscard]] std::string_view text_from(Mark mark) const;
 
  private:
   enum class Severity : std::uint8_t { error, warning };

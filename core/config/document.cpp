@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <sstream>
@@ -71,10 +72,23 @@ constexpr Translation kTranslations[] = {
   return flow != std::string_view::npos && line.find("${", flow) != std::string_view::npos;
 }
 
+// Whether the error stands right behind a value that is already complete.
+[[nodiscard]] bool follows_closed_value(std::string_view line, Mark mark) {
+  std::string_view before = line.substr(0, static_cast<std::size_t>(std::max(mark.column, 1)) - 1);
+  const std::size_t last = before.find_last_not_of(' ');
+  return last != std::string_view::npos && last > 0 &&
+         std::string_view("'\"]}").find(before[last]) != std::string_view::npos;
+}
+
 void add_syntax_error(const YAML::ParserException& failure, Diagnostics& diagnostics) {
   const Mark mark =
       failure.mark.is_null() ? Mark{} : Mark{failure.mark.line + 1, failure.mark.column + 1};
   const std::string_view line = diagnostics.line(mark.line);
+  if (std::string_view(failure.msg) == "end of map not found" && follows_closed_value(line, mark)) {
+    diagnostics.error(mark, "nothing may follow the end of this value",
+                      "put the whole value in quotes; in single quotes write '' for one quote");
+    return;
+  }
   for (const Translation& translation : kTranslations) {
     if (!std::string_view(failure.msg).starts_with(translation.yaml)) {
       continue;

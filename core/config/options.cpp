@@ -74,7 +74,9 @@ void report_unknown_keys(const Node& mapping, std::span<const OptionSpec> specs,
       continue;
     }
     std::string hint;
-    if (const auto close = did_you_mean(entry.key, known)) {
+    if (const std::size_t colon = entry.key.find(':'); colon != std::string::npos) {
+      hint = fmt::format("put a space after the colon: `{}: `", entry.key.substr(0, colon));
+    } else if (const auto close = did_you_mean(entry.key, known)) {
       hint = fmt::format("did you mean `{}`?", *close);
     } else if (known.empty()) {
       hint = fmt::format("{} has no options", what);

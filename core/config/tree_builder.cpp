@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/config/text.hpp"
@@ -17,6 +18,29 @@ constexpr std::string_view kAliasHint =
 
 [[nodiscard]] Mark mark_from(const YAML::Mark& mark) {
   return mark.is_null() ? Mark{} : Mark{mark.line + 1, mark.column + 1};
+}
+
+// Whether the text in quotes that `source` begins with has its closing quote. yaml-cpp takes the
+// end of the file for one when a line end stands before it.
+[[nodiscard]] bool is_closed(std::string_view source) {
+  if (source.starts_with('!')) {  // a tag in front
+    source.remove_prefix(std::min(source.find_first_of("'\""), source.size()));
+  }
+  if (!source.starts_with('\'') && !source.starts_with('"')) {
+    return true;  // a block
+  }
+  const char quote = source.front();
+  for (std::size_t at = 1; at < source.size(); ++at) {
+    if (quote == '"' && source[at] == '\\') {
+      ++at;
+    } else if (source[at] == quote) {
+      if (quote == '"' || !source.substr(at + 1).starts_with('\'')) {
+        return true;
+      }
+      ++at;
+    }
+  }
+  return false;
 }
 
 // Gives every node the place where the next key or value begins, from the back to the front.
@@ -93,6 +117,9 @@ void TreeBuilder::OnScalar(const YAML::Mark& yaml_mark, const std::string& tag,
   count(node.mark);
   check_anchor(node.mark, anchor);
   node.quoted = tag != kPlainTag;
+  if (node.quoted && !is_closed(diagnostics_.text_from(node.mark))) {
+    throw Refusal{node.mark, "the text in quotes is never closed", "add the closing quote"};
+  }
   if (tag != kPlainTag && tag != kQuotedTag && tag != kStringTag) {
     diagnostics_.error(node.mark, fmt::format("the tag {} is not supported", backquoted(tag)),
                        "leave the tag out: each option knows its type");
@@ -130,8 +157,8 @@ void TreeBuilder::open(Node::Kind kind, Mark mark, const std::string& tag, YAML:
   count(mark);
   check_anchor(mark, anchor);
   if (expects_key()) {
-    throw Refusal{mark, "a key must be plain text, not a list or a mapping",
-                  "a variable in { } or [ ] needs quotes: \"${NAME}\""};
+    throw Refusal{mark, "a list or a mapping cannot be a key",
+                  "close every { and [; a variable between them needs quotes: \"${NAME}\""};
   }
   if (frames_.size() >= kDepthMax) {
     throw Refusal{mark, fmt::format("values are nested more than {} deep", kDepthMax), {}};
@@ -183,7 +210,7 @@ void TreeBuilder::add_key(const Node& node) {
     return;
   }
   if (node.kind != Node::Kind::scalar || node.text.empty()) {
-    diagnostics_.error(node.mark, "a key is missing in front of the colon");
+    diagnostics_.error(node.mark, "a key is missing here");
     return;
   }
   if (node.text == "<<" && !node.quoted) {
