@@ -201,7 +201,11 @@ void Diagnostics::render_excerpt(Mark mark, std::string& out) const {
   caret_cell = std::min(caret_cell, cells.size());
 
   // A long line is clipped around the caret.
-  std::size_t first = caret_cell;
+  std::size_t width_all = 0;
+  for (const Cell& cell : cells) {
+    width_all += cell.width;
+  }
+  std::size_t first = width_all > kExcerptWidthMax ? caret_cell : 0;
   for (std::size_t width = 0; first > 0 && width < kExcerptBefore; --first) {
     width += cells[first - 1].width;
   }
