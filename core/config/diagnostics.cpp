@@ -9,12 +9,14 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/limits.hpp"
 #include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kMessageWidthMax = 1000;
 constexpr std::size_t kExcerptWidthMax = 100;
 constexpr std::size_t kExcerptBefore = 60;  // columns kept in front of the caret in a long line
 constexpr std::size_t kExcerptBytesBefore = 4 * kExcerptBefore;
@@ -95,6 +97,9 @@ void Diagnostics::warning(Mark mark, std::string message, std::string hint) {
 }
 
 void Diagnostics::add(Diagnostic diagnostic) {
+  for (std::string* text : {&diagnostic.message, &diagnostic.hint, &diagnostic.related_message}) {
+    *text = printable(*text, kMessageWidthMax);
+  }
   if (!seen_.emplace(diagnostic.mark, std::hash<std::string>()(diagnostic.message)).second) {
     return;
   }
@@ -236,8 +241,9 @@ std::string Diagnostics::render() const {
   }
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Diagnostic* a, const Diagnostic* b) { return a->mark < b->mark; });
+  const std::string file = printable(file_name_, limits::kPathBytesMax);
   const auto place = [&](Mark mark) {
-    return mark.line > 0 ? fmt::format("{}:{}:{}", file_name_, mark.line, mark.column) : file_name_;
+    return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
   };
   std::string out;
   std::size_t shown = 0;
@@ -260,7 +266,7 @@ std::string Diagnostics::render() const {
     }
   }
   if (const std::size_t all = error_count_ + warning_count_; all > kDiagnosticsShown) {
-    out += fmt::format("{}: {} more are not shown\n", file_name_, all - kDiagnosticsShown);
+    out += fmt::format("{}: {} more are not shown\n", file, all - kDiagnosticsShown);
   }
   return out;
 }
