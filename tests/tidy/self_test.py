@@ -90,7 +90,7 @@ class Rules(unittest.TestCase):
             "core/cli/a.cpp": "#include <yaml-cpp/yaml.h>\n",
             "core/pipeline/a.cpp": "#include <boost/dll.hpp>\n",
             "plugins/sources/stdin/a.cpp": "#include <re2/re2.h>\n",
-            "examples/a.cpp": "#include <CLI/CLI.hpp>\n",
+            "core/io/a.cpp": "#include <CLI/CLI.hpp>\n",
             "core/base/a.cpp": "#include <catch2/catch.hpp>\n",
         }
         for path, text in bad.items():

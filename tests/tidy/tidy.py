@@ -164,7 +164,7 @@ THIRD_PARTY_HOMES = {  # header prefix: modules that may include it
     "boost/": {"core/plugin"},
     "yaml-cpp/": {"core/config"},
     "spdlog/": {"core/observability"},
-    "CLI/": {"core/cli"},
+    "CLI/": {"core/cli", "examples"},
     "liburing": {"core/io"},
     "re2/": {"core/pipeline", "plugins/framings/regex"},
     "openssl/": {"plugins/sources/tcp"},
