@@ -77,6 +77,21 @@ TEST_CASE("valid UTF-8 comes back byte for byte as data", "[plugins][json][W24]"
   }
 }
 
+TEST_CASE("quotes and backslashes come back at every place of a block", "[plugins][json]") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  Formatter formatter;
+  for (int round = 0; round < 2000; ++round) {
+    std::string payload(random() % 150, 'a');
+    for (char& byte : payload) {
+      const std::uint64_t roll = random() % (round % 2 == 0 ? 6 : 60);
+      byte = roll == 0 ? '"' : (roll == 1 ? '\\' : static_cast<char>('a' + random() % 26));
+    }
+    REQUIRE(formatter.parsed(record(1, kTime, payload, kOrigin)).at("data").text == payload);
+  }
+}
+
 TEST_CASE("any bytes come back, as base64 exactly when they are not UTF-8", "[plugins][json]") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
