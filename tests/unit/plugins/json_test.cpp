@@ -3,16 +3,13 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/unit/plugins/harness.hpp"
 #include "tests/unit/plugins/payloads.hpp"
+#include "tests/unit/plugins/records.hpp"
 #include "tests/unit/plugins/strict_json.hpp"
 
 extern "C" const kifa_plugin* kifa_builtin_json() noexcept;
 
 namespace testing = kifa::plugins::testing;
-using testing::format;
-using testing::Host;
-using testing::Instance;
 using testing::Json;
 using testing::record;
 using testing::str;
@@ -25,9 +22,9 @@ constexpr std::int64_t kTime = 1'769'884'200'123'456'789;  // 2026-01-31T18:30:0
 const std::vector<kifa_attr> kOrigin = {{str("kifa.pipeline"), str("till-1")},
                                         {str("kifa.source"), str("app")}};
 
-class Formatter final {
+class JsonFormatter final {
  public:
-  std::string line(const kifa_record& one) { return format(formatter_, {one}); }
+  std::string line(const kifa_record& one) { return formatter_.format({one}); }
   Json parsed(const kifa_record& one) {
     const std::string out = line(one);
     REQUIRE(out.ends_with("}\n"));
@@ -44,14 +41,13 @@ class Formatter final {
   }
 
  private:
-  Host host_;
-  Instance formatter_{kifa_builtin_json, host_};
+  testing::Formatter formatter_{kifa_builtin_json()};
 };
 
 }  // namespace
 
 TEST_CASE("a record is one object with number, times, origin and data", "[plugins][json][W28]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   CHECK(formatter.line(record(1, kTime, R"({"txn":"TXN-001"})", kOrigin)) ==
         R"({"lsn":1,"timestamp":"2026-01-31T18:30:00.123456789Z","timestamp_ms":1769884200123,)"
         R"("timestamp_ns":1769884200123456789,"pipeline":"till-1","source":"app",)"
@@ -60,7 +56,7 @@ TEST_CASE("a record is one object with number, times, origin and data", "[plugin
 }
 
 TEST_CASE("non-ASCII text comes out as it went in", "[plugins][json][W24]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   const std::string line = formatter.line(record(1, kTime, "café ₦5,000 😀", kOrigin));
   CHECK(line.find(R"("data":"café ₦5,000 😀"})") != std::string::npos);
 }
@@ -69,7 +65,7 @@ TEST_CASE("valid UTF-8 comes back byte for byte as data", "[plugins][json][W24]"
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  Formatter formatter;
+  JsonFormatter formatter;
   for (int round = 0; round < 2000; ++round) {
     const std::string payload = testing::random_utf8(random, random() % 80);
     const kifa_record one = record(1, kTime, payload, kOrigin);
@@ -81,7 +77,7 @@ TEST_CASE("quotes and backslashes come back at every place of a block", "[plugin
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  Formatter formatter;
+  JsonFormatter formatter;
   for (int round = 0; round < 2000; ++round) {
     std::string payload(random() % 150, 'a');
     for (char& byte : payload) {
@@ -96,7 +92,7 @@ TEST_CASE("any bytes come back, as base64 exactly when they are not UTF-8", "[pl
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  Formatter formatter;
+  JsonFormatter formatter;
   for (int round = 0; round < 3000; ++round) {
     std::string payload = testing::random_utf8(random, random() % 30);
     for (std::size_t spoiled = random() % 3; spoiled > 0 && !payload.empty(); --spoiled) {
@@ -110,7 +106,7 @@ TEST_CASE("any bytes come back, as base64 exactly when they are not UTF-8", "[pl
 }
 
 TEST_CASE("overlong forms, surrogates and too large code points are not UTF-8", "[plugins][json]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   for (const std::string payload :
        {"\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF",
         "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\x80", "a\xC3",
@@ -126,7 +122,7 @@ TEST_CASE("large payloads come back whole, whatever stands at the borders of the
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  Formatter formatter;
+  JsonFormatter formatter;
   for (const std::size_t lead : {0, 1, 2, 3}) {
     std::string text(lead, 'x');
     while (text.size() < 1'500'000) {
@@ -139,7 +135,7 @@ TEST_CASE("large payloads come back whole, whatever stands at the borders of the
 }
 
 TEST_CASE("nothing in the output can end a line or steer a terminal", "[plugins][json][W25]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   std::string payload;
   for (std::uint32_t code_point = 0; code_point < 0x3000; ++code_point) {
     testing::append_code_point(payload, code_point);
@@ -154,7 +150,7 @@ TEST_CASE("nothing in the output can end a line or steer a terminal", "[plugins]
 }
 
 TEST_CASE("times before 1970 and at the ends of the range are exact", "[plugins][json]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   const auto time_of = [&](std::int64_t unix_ns) {
     return formatter.parsed(record(1, unix_ns, "", kOrigin));
   };
@@ -171,7 +167,7 @@ TEST_CASE("times before 1970 and at the ends of the range are exact", "[plugins]
 }
 
 TEST_CASE("what is not known is null", "[plugins][json]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   const Json object = formatter.parsed(record(0, kTime, "x"));
   CHECK(object.at("lsn").type == Json::Type::null);
   CHECK(object.at("source").type == Json::Type::null);
@@ -181,7 +177,7 @@ TEST_CASE("what is not known is null", "[plugins][json]") {
 }
 
 TEST_CASE("attributes are members, or pairs when a key comes twice", "[plugins][json]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   std::vector<kifa_attr> attrs = kOrigin;
   attrs.push_back({str("peer"), str("10.0.0.7:5140")});
   attrs.push_back({str("note"), str("a \"quoted\"\nline")});
@@ -199,7 +195,7 @@ TEST_CASE("attributes are members, or pairs when a key comes twice", "[plugins][
 }
 
 TEST_CASE("a second origin attribute is an attribute like others", "[plugins][json][W26]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   std::vector<kifa_attr> attrs = kOrigin;
   attrs.push_back({str("kifa.source"), str("forged")});
   const Json object = formatter.parsed(record(1, kTime, "[tcp:1.2.3.4] forged", attrs));
@@ -210,7 +206,7 @@ TEST_CASE("a second origin attribute is an attribute like others", "[plugins][js
 }
 
 TEST_CASE("attributes that are not UTF-8 lose no byte", "[plugins][json]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   const Json value =
       formatter.parsed(record(1, kTime, "x", {{str("raw"), str(std::string_view("\xFF\0", 2))}}));
   CHECK(testing::decode_base64(value.at("attributes").at("raw").at("base64").text) ==
@@ -221,14 +217,12 @@ TEST_CASE("attributes that are not UTF-8 lose no byte", "[plugins][json]") {
 
 TEST_CASE("records that share attributes and records that do not are told apart",
           "[plugins][json]") {
-  Host host;
-  Instance formatter(kifa_builtin_json, host);
+  testing::Formatter formatter(kifa_builtin_json());
   std::vector<kifa_attr> other = kOrigin;
   other[1].value = str("printer");
-  const std::string out =
-      format(formatter,
-             {record(1, kTime, "a", kOrigin), record(2, kTime, "b", kOrigin),
-              record(3, kTime, "c", other), record(4, kTime, "d"), record(5, kTime, "e", kOrigin)});
+  const std::string out = formatter.format(
+      {record(1, kTime, "a", kOrigin), record(2, kTime, "b", kOrigin), record(3, kTime, "c", other),
+       record(4, kTime, "d"), record(5, kTime, "e", kOrigin)});
   std::vector<std::string> sources;
   for (std::size_t at = out.find("\"source\":"); at != std::string::npos;
        at = out.find("\"source\":", at + 1)) {
@@ -238,11 +232,11 @@ TEST_CASE("records that share attributes and records that do not are told apart"
         std::vector<std::string>{"\"app\"", "\"app\"", "\"printer\"", "null", "\"app\""});
   // The same memory with another content in the next call.
   other[1].value = str("scale");
-  CHECK(format(formatter, {record(6, kTime, "f", other)}).find("\"scale\"") != std::string::npos);
+  CHECK(formatter.format({record(6, kTime, "f", other)}).find("\"scale\"") != std::string::npos);
 }
 
 TEST_CASE("flags are named, unknown ones numbered", "[plugins][json][W19]") {
-  Formatter formatter;
+  JsonFormatter formatter;
   const auto flags_of = [&](std::uint32_t flags) {
     std::string names;
     const Json object = formatter.parsed(record(1, kTime, "x", {}, flags));
@@ -259,13 +253,12 @@ TEST_CASE("flags are named, unknown ones numbered", "[plugins][json][W19]") {
 
 TEST_CASE("a writer that fails is told at once, and the next call starts clean",
           "[plugins][json]") {
-  Host host;
-  Instance formatter(kifa_builtin_json, host);
+  testing::Formatter formatter(kifa_builtin_json());
   const std::string large(2'000'000, 'x');
   for (const int appends : {0, 1, 2}) {
-    testing::Writer writer;
-    writer.appends_left = appends;
-    CHECK(format(formatter, {record(1, kTime, large)}, writer) == KIFA_IO);
+    kifa::testing::FakeWriter writer;
+    writer.fail_after(static_cast<std::uint64_t>(appends));
+    CHECK(formatter.format({record(1, kTime, large)}, writer) == KIFA_IO);
   }
-  CHECK(format(formatter, {record(7, kTime, "y")}).starts_with("{\"lsn\":7,"));
+  CHECK(formatter.format({record(7, kTime, "y")}).starts_with("{\"lsn\":7,"));
 }

@@ -3,15 +3,13 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/unit/plugins/harness.hpp"
 #include "tests/unit/plugins/payloads.hpp"
+#include "tests/unit/plugins/records.hpp"
 
 extern "C" const kifa_plugin* kifa_builtin_text() noexcept;
 
 namespace testing = kifa::plugins::testing;
-using testing::format;
-using testing::Host;
-using testing::Instance;
+using testing::Formatter;
 using testing::record;
 
 namespace {
@@ -19,25 +17,22 @@ namespace {
 constexpr std::int64_t kTime = 1'769'884'200'123'999'999;
 
 std::string shown(const std::string& payload) {
-  Host host;
-  Instance formatter(kifa_builtin_text, host, {{"prefix", "false"}});
-  return format(formatter, {record(1, kTime, payload)});
+  Formatter formatter(kifa_builtin_text(), {{"prefix", "false"}});
+  return formatter.format({record(1, kTime, payload)});
 }
 
 }  // namespace
 
 TEST_CASE("a record is a line with number, time and payload", "[plugins][text][W28]") {
-  Host host;
-  Instance formatter(kifa_builtin_text, host);
-  CHECK(format(formatter, {record(1, kTime, R"({"txn":"TXN-001"})"), record(2, -1, "")}) ==
+  Formatter formatter(kifa_builtin_text());
+  CHECK(formatter.format({record(1, kTime, R"({"txn":"TXN-001"})"), record(2, -1, "")}) ==
         "[1] 2026-01-31 18:30:00.123 UTC {\"txn\":\"TXN-001\"}\n"
         "[2] 1969-12-31 23:59:59.999 UTC \n");
 }
 
 TEST_CASE("a record that is not stored has no number", "[plugins][text]") {
-  Host host;
-  Instance formatter(kifa_builtin_text, host);
-  CHECK(format(formatter, {record(0, kTime, "x")}) == "2026-01-31 18:30:00.123 UTC x\n");
+  Formatter formatter(kifa_builtin_text());
+  CHECK(formatter.format({record(0, kTime, "x")}) == "2026-01-31 18:30:00.123 UTC x\n");
 }
 
 TEST_CASE("line breaks and control bytes cannot forge a record", "[plugins][text][W25]") {
@@ -91,8 +86,7 @@ TEST_CASE("raw without prefix gives back what was read", "[plugins][text]") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  Host host;
-  Instance formatter(kifa_builtin_text, host, {{"raw", "true"}, {"prefix", "false"}});
+  Formatter formatter(kifa_builtin_text(), {{"raw", "true"}, {"prefix", "false"}});
   std::vector<std::string> payloads;
   std::vector<kifa_record> records;
   std::string expected;
@@ -107,15 +101,14 @@ TEST_CASE("raw without prefix gives back what was read", "[plugins][text]") {
   for (const std::string& payload : payloads) {
     records.push_back(record(1, kTime, payload));
   }
-  CHECK(format(formatter, records) == expected);
+  CHECK(formatter.format(records) == expected);
 }
 
 TEST_CASE("a writer that fails is told to the host, and the next call starts clean",
           "[plugins][text]") {
-  Host host;
-  Instance formatter(kifa_builtin_text, host);
-  testing::Writer writer;
-  writer.appends_left = 1;
-  CHECK(format(formatter, {record(1, kTime, std::string(2'000'000, 'x'))}, writer) == KIFA_IO);
-  CHECK(format(formatter, {record(9, kTime, "y")}) == "[9] 2026-01-31 18:30:00.123 UTC y\n");
+  Formatter formatter(kifa_builtin_text());
+  kifa::testing::FakeWriter writer;
+  writer.fail_after(1);
+  CHECK(formatter.format({record(1, kTime, std::string(2'000'000, 'x'))}, writer) == KIFA_IO);
+  CHECK(formatter.format({record(9, kTime, "y")}) == "[9] 2026-01-31 18:30:00.123 UTC y\n");
 }
