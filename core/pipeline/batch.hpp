@@ -111,7 +111,8 @@ class Batch final {
   void set_ticket(std::uint64_t ticket) { ticket_ = ticket; }
   [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
 
-  // The outcome. settle() wakes the source; nothing of the batch may be used by the caller after it.
+  // The outcome. settle() wakes the source; nothing of the batch may be used by the caller after
+  // it.
   void settle(std::uint64_t first_lsn, kifa_status status);
   [[nodiscard]] bool settled() const { return settled_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t first_lsn() const { return first_lsn_; }

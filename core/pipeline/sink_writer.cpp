@@ -242,8 +242,8 @@ void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status
 
 void SinkWriter::blocked_by(kifa_status status) {
   blocked_ = true;
-  blocked_wait_ns_ = blocked_wait_ns_ == 0 ? kOfferAgainMinNs
-                                           : std::min(blocked_wait_ns_ * 2, kOfferAgainMaxNs);
+  blocked_wait_ns_ =
+      blocked_wait_ns_ == 0 ? kOfferAgainMinNs : std::min(blocked_wait_ns_ * 2, kOfferAgainMaxNs);
   blocked_until_ = clock_.now_mono_ns() + blocked_wait_ns_;
   if (status == KIFA_NO_SPACE && !std::exchange(out_of_space_, true)) {
     log_.error(
@@ -560,8 +560,7 @@ Result<std::vector<StoredCheckpoint>> SinkWriter::load_checkpoints(std::string_v
         return KIFA_OK;
       }};
   kifa_error error = plugin::empty_error();
-  const kifa_status status =
-      calls.load_checkpoints(sink_->raw(), to_abi(origin), &out, &error);
+  const kifa_status status = calls.load_checkpoints(sink_->raw(), to_abi(origin), &out, &error);
   {
     const MutexLock lock(mutex_);
     writing_ = false;

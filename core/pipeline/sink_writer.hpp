@@ -42,11 +42,11 @@ struct StoredCheckpoint {
 // The queue in front of one sink, and every call into it.
 //
 // Batches get their tickets under the queue's lock, so queue order is ticket order; data calls are
-// serialised. When the sink is idle and a batch is small, submit() writes it on the caller's thread;
-// else the worker takes everything queued in one call. AGAIN and NO_SPACE keep what was not taken,
-// to be offered again on the next receipt or by timer. Any other failure of a required sink fails
-// that batch and all later ones, and failed() says so; a best-effort sink drops what it had, is
-// stopped, and started again after a back-off.
+// serialised. When the sink is idle and a batch is small, submit() writes it on the caller's
+// thread; else the worker takes everything queued in one call. AGAIN and NO_SPACE keep what was not
+// taken, to be offered again on the next receipt or by timer. Any other failure of a required sink
+// fails that batch and all later ones, and failed() says so; a best-effort sink drops what it had,
+// is stopped, and started again after a back-off.
 //
 // Threads: submit, settle, request_flush, close and the getters from any thread; turn() and
 //          run_worker() on the worker's; load_checkpoints() from a source's thread.

@@ -25,8 +25,8 @@ struct SourceOptions {
   std::int64_t retry_min_ns = 1'000'000'000;
   std::int64_t retry_max_ns = 60'000'000'000;
   FramerOptions framer;
-  std::int64_t idle_timeout_ns = 0;      // 0: off
-  bool idle_timeout_explicit = false;    // written by the user: also for RESUMABLE streams
+  std::int64_t idle_timeout_ns = 0;               // 0: off
+  bool idle_timeout_explicit = false;             // written by the user: also for RESUMABLE streams
   std::int64_t stop_timeout_ns = 10'000'000'000;  // for stops that nobody asked for
 };
 
@@ -34,16 +34,16 @@ struct SourceOptions {
 // `relaxed` is enough, as nothing else is derived from them.
 struct SourceCounters {
   using Counter = std::atomic<std::uint64_t>;
-  Counter bytes_in{0};           // handed over by the source
-  Counter records_emitted{0};    // put into batches
+  Counter bytes_in{0};         // handed over by the source
+  Counter records_emitted{0};  // put into batches
   Counter records_acknowledged{0};
   Counter records_filtered{0};
-  Counter records_failed{0};     // refused by the sink
+  Counter records_failed{0};  // refused by the sink
   Counter records_truncated{0};
-  Counter records_rejected{0};   // oversize
+  Counter records_rejected{0};  // oversize
   Counter records_partial{0};
-  Counter bytes_dropped{0};      // of truncated and rejected records
-  Counter bytes_skipped{0};      // that belong to no record, delimiters not counted
+  Counter bytes_dropped{0};  // of truncated and rejected records
+  Counter bytes_skipped{0};  // that belong to no record, delimiters not counted
   Counter gaps{0};
   Counter replies_failed{0};
   Counter restarts{0};
@@ -62,10 +62,10 @@ struct SourceParts {
   std::string origin;  // "pipeline/name"
   SourceOptions options;
   plugin::Instance* source = nullptr;
-  plugin::Instance* framing = nullptr;    // null: the source emits whole records
-  const RecordFilter* filter = nullptr;   // null: none
-  SinkWriter* sink = nullptr;             // the required one
-  std::vector<SinkWriter*> copies;        // best-effort
+  plugin::Instance* framing = nullptr;   // null: the source emits whole records
+  const RecordFilter* filter = nullptr;  // null: none
+  SinkWriter* sink = nullptr;            // the required one
+  std::vector<SinkWriter*> copies;       // best-effort
   const Clock* clock = nullptr;
   std::shared_ptr<Waker> waker;
   SourceCounters* counters = nullptr;

@@ -27,8 +27,7 @@ Result<std::unique_ptr<StreamFramer>> StreamFramer::open(plugin::Instance& frami
   std::unique_ptr<StreamFramer> framer(new StreamFramer(framing, options, clock, datagram));
   framer->base_ = stream.position;
   kifa_error error = plugin::empty_error();
-  const kifa_status status =
-      framer->calls_.open(framing.raw(), &stream, &framer->state_, &error);
+  const kifa_status status = framer->calls_.open(framing.raw(), &stream, &framer->state_, &error);
   if (status < 0) {
     return plugin::status_from(status, error, framing.name());
   }
@@ -299,6 +298,11 @@ void StreamFramer::found_rest(Bytes rest, FramerEvents& events) {
     events.framed_record(rest, end_position, KIFA_RECORD_PARTIAL);
   }
   base_ = end_position;
+}
+
+void StreamFramer::give_up(FramerEvents& events) {
+  found_rest(carry_.bytes(), events);
+  carry_.clear();
 }
 
 void StreamFramer::discard() {

@@ -72,6 +72,8 @@ class StreamFramer final {
   Status tick(FramerEvents& events);
   // No more will come: what is unfinished becomes a PARTIAL record.
   Status end(FramerEvents& events);
+  // As end(), without asking the framing: it failed, or has had enough.
+  void give_up(FramerEvents& events);
   // What is unfinished is forgotten: it can be read again.
   void discard();
   // Tells the framing what became of its records.

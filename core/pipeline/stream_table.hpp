@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <queue>
 #include <string>
 #include <string_view>
-#include <map>
 #include <vector>
 
 #include "core/pipeline/attributes.hpp"
@@ -32,10 +32,11 @@ struct Stream {
   std::uint64_t held_bytes = 0;          // of the framer, as counted in the source's budget
 
   bool input_ended = false;
-  bool forgotten = false;         // its key is retired
-  std::uint64_t touched_in = 0;   // sequence of the last batch that has something of it
-  std::uint32_t unsettled = 0;    // such batches that are not settled
-  std::uint64_t told_in = 0;      // sequence of the last batch with an outcome of it
+  bool given_up = false;         // by the host
+  bool forgotten = false;        // its key is retired
+  std::uint64_t touched_in = 0;  // sequence of the last batch that has something of it
+  std::uint32_t unsettled = 0;   // such batches that are not settled
+  std::uint64_t told_in = 0;     // sequence of the last batch with an outcome of it
   std::uint64_t told_position = 0;
 
   std::deque<std::string> replies;

@@ -42,8 +42,6 @@ void Waker::woke() {
   }
 }
 
-bool Waker::take_notice() {
-  return state_.exchange(awake, std::memory_order_acq_rel) == noticed;
-}
+bool Waker::take_notice() { return state_.exchange(awake, std::memory_order_acq_rel) == noticed; }
 
 }  // namespace kifa::pipeline

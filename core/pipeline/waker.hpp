@@ -6,9 +6,9 @@ namespace kifa::pipeline {
 
 // Wakes one thread that sleeps in ppoll, and costs nothing while that thread is busy.
 //
-// The sleeper calls prepare_sleep(); when it says true it sleeps with fd() among its descriptors and
-// calls woke() afterwards; when it says false somebody called wake() since, and it looks again first.
-// A wake() is never lost; one too many is possible.
+// The sleeper calls prepare_sleep(); when it says true it sleeps with fd() among its descriptors
+// and calls woke() afterwards; when it says false somebody called wake() since, and it looks again
+// first. A wake() is never lost; one too many is possible.
 //
 // Threads: wake() from any thread; the others on the sleeper's.
 // Errors:  without descriptors left at construction the process ends: nothing could run.
