@@ -28,7 +28,7 @@ inline constexpr std::size_t kCarryStep = 64_KiB;
 // How long one poll of a source may work, so that replies and timers are not kept waiting.
 inline constexpr std::int64_t kPollBudgetNs = 20'000'000;
 // Descriptors of one source; more than this belong behind one epoll descriptor of its own.
-inline constexpr std::uint32_t kDescriptorsMax = 4096;
+inline constexpr std::uint32_t kDescriptorsMax = 512;
 // A source that had no room is polled again when this part of the intake is free.
 inline constexpr std::uint64_t kIntakeFreeShare = 4;
 

@@ -1,36 +1,13 @@
 #include "core/pipeline/settings.hpp"
 
 #include <string_view>
+#include <vector>
 
 #include "core/base/assert.hpp"
 
 namespace kifa::pipeline {
 
 namespace {
-
-std::uint32_t abi_type(config::OptionType type) {
-  switch (type) {
-    case config::OptionType::boolean:
-      return KIFA_TYPE_BOOL;
-    case config::OptionType::integer:
-      return KIFA_TYPE_INT;
-    case config::OptionType::number:
-      return KIFA_TYPE_DOUBLE;
-    case config::OptionType::string:
-      return KIFA_TYPE_STRING;
-    case config::OptionType::enumeration:
-      return KIFA_TYPE_ENUM;
-    case config::OptionType::duration:
-      return KIFA_TYPE_DURATION;
-    case config::OptionType::size:
-      return KIFA_TYPE_SIZE;
-    case config::OptionType::path:
-      return KIFA_TYPE_PATH;
-    case config::OptionType::string_list:
-      return KIFA_TYPE_STRING_LIST;
-  }
-  return KIFA_TYPE_STRING;
-}
 
 // Sets `to` to the integer of the setting `name`, if it is there.
 template <class T>
@@ -49,27 +26,6 @@ Oversize oversize_of(std::string_view text) {
 }
 
 }  // namespace
-
-AbiSettings::AbiSettings(const std::vector<config::Setting>& settings) {
-  settings_.reserve(settings.size());
-  for (const config::Setting& setting : settings) {
-    std::vector<kifa_str>& list = lists_.emplace_back();
-    for (const std::string& item : setting.list) {
-      list.push_back(to_abi(item));
-    }
-    kifa_setting abi{};
-    abi.struct_size = sizeof(abi);
-    abi.type = abi_type(setting.type);
-    abi.flags = setting.defaulted ? static_cast<std::uint32_t>(KIFA_SETTING_DEFAULTED) : 0;
-    abi.list_count = static_cast<std::uint32_t>(list.size());
-    abi.name = setting.name.c_str();
-    abi.text = to_abi(setting.text);
-    abi.integer = setting.integer;
-    abi.number = setting.number;
-    abi.list = list.data();
-    settings_.push_back(abi);
-  }
-}
 
 SourceOptions source_options_of(const config::SourceConfig& source) {
   namespace names = config::host_option;
