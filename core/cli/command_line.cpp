@@ -48,8 +48,7 @@ struct Parsed {
 };
 
 void add_data_dir(CLI::App* command, Texts& texts) {
-  command->add_option("-d,--data-dir", texts.data_dir,
-                      "Directory of the store (or KIFA_DATA_DIR)")
+  command->add_option("-d,--data-dir", texts.data_dir, "Directory of the store (or KIFA_DATA_DIR)")
       ->type_name("DIR");
 }
 
@@ -139,8 +138,8 @@ void add_other_commands(CLI::App& root, Parsed& parsed) {
   CLI::App* plugin = root.add_subcommand("plugin", "Look at plugins");
   plugin->require_subcommand(1);
   plugin->footer("\nExamples:\n  kifa plugin list\n  kifa plugin info newline");
-  CLI::App* list = plugin->add_subcommand(
-      "list", "Print which plugins there are, and why one cannot be used");
+  CLI::App* list =
+      plugin->add_subcommand("list", "Print which plugins there are, and why one cannot be used");
   add_json(list, parsed.plugin_list.json);
   add_plugin_path(list, parsed.plugin_list.plugin_paths);
   list->footer("\nExamples:\n  kifa plugin list\n  kifa plugin list --json");
@@ -265,8 +264,8 @@ class Completion {
     command.flush_mode = text_or_variable(parsed_.texts.flush_mode, "KIFA_FLUSH_MODE", flag);
     if (!command.flush_mode.empty()) {
       if (!one_of(command.flush_mode, {"normal", "cautious", "emergency"})) {
-        return {Code::invalid, fmt::format("{} takes normal, cautious or emergency, not `{}`",
-                                           flag, command.flush_mode)};
+        return {Code::invalid, fmt::format("{} takes normal, cautious or emergency, not `{}`", flag,
+                                           command.flush_mode)};
       }
     }
     flag = "--segment-size-mib";
@@ -297,8 +296,8 @@ class Completion {
                                          command.from_lsn, command.to_lsn)};
     }
     if (command.events && !one_of(command.format, {"text", "json"})) {
-      return {Code::invalid, fmt::format("--events works with --format text and json, not `{}`",
-                                         command.format)};
+      return {Code::invalid,
+              fmt::format("--events works with --format text and json, not `{}`", command.format)};
     }
     return {};
   }

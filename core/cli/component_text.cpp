@@ -1,10 +1,9 @@
 #include "core/cli/component_text.hpp"
 
 #include <fmt/format.h>
+#include <kifa/plugin.h>
 
-#include <cstddef>
-
-#include "core/cli/human.hpp"
+#include "core/cli/json.hpp"
 
 namespace kifa::cli {
 namespace {
@@ -12,9 +11,9 @@ namespace {
 std::string bound_text(config::OptionType type, double bound) {
   switch (type) {
     case config::OptionType::size:
-      return exact_size(static_cast<std::uint64_t>(bound));
+      return config::format_size_bytes(static_cast<std::int64_t>(bound));
     case config::OptionType::duration:
-      return exact_duration(static_cast<std::int64_t>(bound));
+      return config::format_duration_ns(static_cast<std::int64_t>(bound));
     default:
       return fmt::format("{}", bound);
   }
@@ -37,57 +36,34 @@ std::string_view kind_text(std::uint32_t kind) {
   }
 }
 
-std::string_view type_name(config::OptionType type) {
-  switch (type) {
-    case config::OptionType::boolean:
-      return "boolean";
-    case config::OptionType::integer:
-      return "integer";
-    case config::OptionType::number:
-      return "number";
-    case config::OptionType::string:
-      return "string";
-    case config::OptionType::enumeration:
-      return "enumeration";
-    case config::OptionType::duration:
-      return "duration";
-    case config::OptionType::size:
-      return "size";
-    case config::OptionType::path:
-      return "path";
-    case config::OptionType::string_list:
-      return "list of strings";
-  }
-  return "unknown";
-}
-
-std::string type_text(const config::OptionSpec& option) {
-  if (option.type == config::OptionType::enumeration) {
-    std::string choices;
-    for (const std::string& choice : option.choices) {
-      choices += choices.empty() ? choice : " | " + choice;
-    }
-    return choices;
-  }
-  std::string text(type_name(option.type));
+std::string option_json(const config::OptionSpec& option) {
+  JsonObject json;
+  json.text("name", option.name)
+      .text("type", config::to_string(option.type))
+      .text("summary", option.summary);
   if (!option.unit.empty()) {
-    text += " (" + option.unit + ")";
+    json.text("unit", option.unit);
   }
-  return text;
-}
-
-std::string range_text(const config::OptionSpec& option) {
-  if (option.min && option.max) {
-    return fmt::format("{} to {}", bound_text(option.type, *option.min),
-                       bound_text(option.type, *option.max));
+  if (option.default_text && !option.secret) {
+    json.text("default", *option.default_text);
+  }
+  if (!option.choices.empty()) {
+    JsonArray choices;
+    for (const std::string& choice : option.choices) {
+      choices.add(json_string(choice));
+    }
+    json.raw("choices", choices.finish());
   }
   if (option.min) {
-    return "at least " + bound_text(option.type, *option.min);
+    json.text("minimum", bound_text(option.type, *option.min));
   }
   if (option.max) {
-    return "at most " + bound_text(option.type, *option.max);
+    json.text("maximum", bound_text(option.type, *option.max));
   }
-  return {};
+  return json.boolean("required", option.required)
+      .boolean("secret", option.secret)
+      .boolean("deprecated", option.deprecated)
+      .finish();
 }
 
 }  // namespace kifa::cli

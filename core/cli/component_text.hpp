@@ -1,7 +1,5 @@
 #pragma once
 
-#include <kifa/plugin.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,11 +11,8 @@ namespace kifa::cli {
 
 [[nodiscard]] std::string_view kind_text(std::uint32_t kind);  // KIFA_KIND_*: "source", ...
 
-// "size", "enumeration: split | truncate | reject", "integer (records)"
-[[nodiscard]] std::string type_text(const config::OptionSpec& option);
-[[nodiscard]] std::string_view type_name(config::OptionType type);
-
-// "1 to 65,536", "at least 4KiB"; empty: not limited. In the option's own unit.
-[[nodiscard]] std::string range_text(const config::OptionSpec& option);
+// One option as a JSON object; default, minimum and maximum are texts as they would stand in the
+// YAML.
+[[nodiscard]] std::string option_json(const config::OptionSpec& option);
 
 }  // namespace kifa::cli

@@ -63,7 +63,7 @@ std::string event_json(const store::Event& event) {
   json.text("event", kind_name(event.kind))
       .number("number", event.number)
       .number("after_lsn", event.after.value)
-      .text("timestamp", utc_text(event.observed_unix_ns))
+      .text("timestamp", iso_text(event.observed_unix_ns))
       .signed_number("timestamp_ns", event.observed_unix_ns)
       .number("lost_records", event.records)
       .number("lost_bytes", event.bytes);

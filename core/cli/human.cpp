@@ -8,6 +8,28 @@
 #include <string_view>
 
 namespace kifa::cli {
+namespace {
+
+// A time in the proleptic Gregorian calendar, before 1970 too.
+struct Moment {
+  explicit Moment(std::int64_t unix_ns) {
+    const std::chrono::sys_time<std::chrono::nanoseconds> moment{std::chrono::nanoseconds(unix_ns)};
+    const auto day_start = std::chrono::floor<std::chrono::days>(moment);
+    const std::chrono::year_month_day day(day_start);
+    const std::chrono::hh_mm_ss of_day(moment - day_start);
+    date = fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                       static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+    time = fmt::format("{:02}:{:02}:{:02}", of_day.hours().count(), of_day.minutes().count(),
+                       of_day.seconds().count());
+    nanoseconds = of_day.subseconds().count();
+  }
+
+  std::string date;
+  std::string time;
+  std::int64_t nanoseconds = 0;  // of the second
+};
+
+}  // namespace
 
 std::string with_separators(std::uint64_t number) {
   std::string text = fmt::format("{}", number);
@@ -32,48 +54,14 @@ std::string bytes_for_people(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
-std::string exact_size(std::uint64_t bytes) {
-  static constexpr std::array<std::string_view, 5> kUnits = {"", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kUnits.size()) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return fmt::format("{}{}", bytes, kUnits[unit]);
-}
-
-std::string exact_duration(std::int64_t nanoseconds) {
-  struct Unit {
-    std::int64_t nanoseconds;
-    std::string_view name;
-  };
-  static constexpr std::array<Unit, 5> kUnits = {{{3'600'000'000'000, "h"},
-                                                  {60'000'000'000, "m"},
-                                                  {1'000'000'000, "s"},
-                                                  {1'000'000, "ms"},
-                                                  {1'000, "us"}}};
-  if (nanoseconds == 0) {
-    return "0s";
-  }
-  for (const Unit& unit : kUnits) {
-    if (nanoseconds % unit.nanoseconds == 0) {
-      return fmt::format("{}{}", nanoseconds / unit.nanoseconds, unit.name);
-    }
-  }
-  return fmt::format("{}ns", nanoseconds);
-}
-
 std::string utc_text(std::int64_t unix_ns) {
-  using std::chrono::days;
-  using std::chrono::milliseconds;
-  const std::chrono::sys_time<std::chrono::nanoseconds> moment{std::chrono::nanoseconds(unix_ns)};
-  const auto day = std::chrono::floor<days>(moment);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(std::chrono::floor<milliseconds>(moment - day));
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} UTC", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count(),
-                     time.subseconds().count());
+  const Moment moment(unix_ns);
+  return fmt::format("{} {}.{:03} UTC", moment.date, moment.time, moment.nanoseconds / 1'000'000);
+}
+
+std::string iso_text(std::int64_t unix_ns) {
+  const Moment moment(unix_ns);
+  return fmt::format("{}T{}.{:09}Z", moment.date, moment.time, moment.nanoseconds);
 }
 
 std::string counted(std::uint64_t number, const char* singular) {

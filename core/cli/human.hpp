@@ -8,9 +8,8 @@ namespace kifa::cli {
 
 [[nodiscard]] std::string with_separators(std::uint64_t number);  // 1,000,000
 [[nodiscard]] std::string bytes_for_people(std::uint64_t bytes);  // 190.7 MiB
-[[nodiscard]] std::string exact_size(std::uint64_t bytes);  // 16MiB where it divides, else 1234
-[[nodiscard]] std::string exact_duration(std::int64_t nanoseconds);  // 250ms, 2s, 1h
-[[nodiscard]] std::string utc_text(std::int64_t unix_ns);  // 2026-01-31 18:30:00.123 UTC
+[[nodiscard]] std::string iso_text(std::int64_t unix_ns);         // 2026-01-31T18:30:00.123456789Z
+[[nodiscard]] std::string utc_text(std::int64_t unix_ns);         // 2026-01-31 18:30:00.123 UTC
 
 // "1 record", "2 records", "1,000 records"
 [[nodiscard]] std::string counted(std::uint64_t number, const char* singular);

@@ -69,8 +69,8 @@ class Scan final {
       seen_.lost_records += event.records;
     }
     if (command_.events) {
-      output_ = printer_.print_text(command_.format == "json" ? event_json(event)
-                                                              : event_line(event));
+      output_ =
+          printer_.print_text(command_.format == "json" ? event_json(event) : event_line(event));
     }
     return go_on();
   }
@@ -83,10 +83,9 @@ class Scan final {
 
 void tell_what_was_met(const QueryCommand& command, const Seen& seen, Lsn durable) {
   if (seen.gaps != 0 && !command.events) {
-    complain(fmt::format("{} in this range{}: see --events", counted(seen.gaps, "gap"),
-                         seen.lost_records == 0
-                             ? ""
-                             : ", " + counted(seen.lost_records, "record") + " lost"));
+    complain(fmt::format(
+        "{} in this range{}: see --events", counted(seen.gaps, "gap"),
+        seen.lost_records == 0 ? "" : ", " + counted(seen.lost_records, "record") + " lost"));
   }
   if (seen.records == 0) {
     complain(durable.value == 0

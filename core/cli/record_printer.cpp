@@ -2,16 +2,13 @@
 
 #include <utility>
 
-#include "core/cli/component_settings.hpp"
+#include "core/base/assert.hpp"
 #include "core/cli/messages.hpp"
+#include "core/config/diagnostics.hpp"
+#include "core/config/options.hpp"
+#include "core/plugin/component_settings.hpp"
 
 namespace kifa::cli {
-namespace {
-
-kifa_str as_kifa(std::string_view text) { return {.data = text.data(), .size = text.size()}; }
-
-}  // namespace
-
 RecordPrinter::RecordPrinter(int descriptor)
     : output_(descriptor),
       writer_{.struct_size = sizeof(kifa_writer), .reserved0 = 0, .ctx = this, .append = append} {}
@@ -35,7 +32,13 @@ Result<std::unique_ptr<RecordPrinter>> RecordPrinter::open(plugin::Registry& reg
     return formatter.status();
   }
   printer->formatter_ = std::move(*formatter);
-  const DefaultSettings settings(*component->component);
+  // Nobody configures it here: it gets its defaults.
+  config::Diagnostics diagnostics("", "");
+  const plugin::AbiSettings settings(config::bind_options(
+      nullptr, plugin::option_specs(*component->component), {}, "formatter " + type, diagnostics));
+  if (diagnostics.has_errors()) {  // an option without which it does not work
+    return Status(Code::invalid, "formatter " + type + ": " + diagnostics.render());
+  }
   KIFA_TRY(printer->formatter_->configure(settings.view()));
   KIFA_TRY(printer->formatter_->start());
   return printer;
@@ -67,36 +70,35 @@ Status RecordPrinter::begin() {
   return outcome(table->begin(formatter_->raw(), &writer_, &error), error);
 }
 
-// Origin first, then the record's own, as records travel in a pipeline.
-void RecordPrinter::set_attributes(const store::RecordView& record) {
-  attributes_.clear();
-  attributes_.push_back({.key = as_kifa("kifa.pipeline"), .value = as_kifa(record.pipeline)});
-  attributes_.push_back({.key = as_kifa("kifa.source"), .value = as_kifa(record.source)});
-  for (const store::Attribute& attribute : record.attributes) {
-    attributes_.push_back({.key = as_kifa(attribute.key), .value = as_kifa(attribute.value)});
-  }
-}
-
 Status RecordPrinter::print(const store::RecordView& record) {
-  set_attributes(record);
-  const std::string_view payload = as_text(record.payload);
-  const kifa_record printed = {
-      .lsn = record.lsn.value,
-      .observed_unix_ns = record.observed_unix_ns,
-      .payload = {.data = reinterpret_cast<const std::uint8_t*>(payload.data()),
-                  .size = payload.size()},
-      .attrs = attributes_.data(),
-      .attr_count = static_cast<std::uint32_t>(attributes_.size()),
-      .flags = record.flags};
-  kifa_error error = plugin::empty_error();
-  return outcome(formatter_->formatter()->format(formatter_->raw(), &printed, 1,
-                                                 sizeof(kifa_record), &writer_, &error),
-                 error);
+  if (batch_.add(record)) {
+    return {};
+  }
+  KIFA_TRY(format_batch());
+  KIFA_ASSERT(batch_.add(record));
+  return {};
 }
 
-Status RecordPrinter::print_text(std::string_view text) { return output_.append(text); }
+Status RecordPrinter::format_batch() {
+  const auto& records = batch_.records();
+  if (records.empty()) {
+    return {};
+  }
+  kifa_error error = plugin::empty_error();
+  const kifa_status formatted = formatter_->formatter()->format(
+      formatter_->raw(), records.data(), static_cast<std::uint32_t>(records.size()),
+      sizeof(kifa_record), &writer_, &error);
+  batch_.clear();
+  return outcome(formatted, error);
+}
+
+Status RecordPrinter::print_text(std::string_view text) {
+  KIFA_TRY(format_batch());
+  return output_.append(text);
+}
 
 Status RecordPrinter::finish() {
+  KIFA_TRY(format_batch());
   const kifa_formatter* table = formatter_->formatter();
   if (table->end != nullptr) {
     kifa_error error = plugin::empty_error();

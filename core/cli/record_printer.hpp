@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/base/status.hpp"
 #include "core/cli/output.hpp"
+#include "core/cli/record_batch.hpp"
 #include "core/plugin/instance.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/store/records.hpp"
@@ -32,21 +32,21 @@ class RecordPrinter final {
   ~RecordPrinter() = default;
 
   Status begin();
-  Status print(const store::RecordView& record);
-  Status print_text(std::string_view text);  // beside the formatter: an event
+  Status print(const store::RecordView& record);  // may be kept back until more have gathered
+  Status print_text(std::string_view text);       // beside the formatter: an event
   Status finish();
 
  private:
   explicit RecordPrinter(int descriptor);
   static kifa_status append(const kifa_writer* writer, const void* data, size_t size) noexcept;
-  void set_attributes(const store::RecordView& record);
+  Status format_batch();
   Status outcome(kifa_status status, const kifa_error& error) const;
 
   Output output_;
   Status output_status_;
   kifa_writer writer_;
   std::unique_ptr<plugin::Instance> formatter_;
-  std::vector<kifa_attr> attributes_;
+  RecordBatch batch_;
 };
 
 }  // namespace kifa::cli

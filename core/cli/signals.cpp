@@ -67,7 +67,9 @@ Result<std::unique_ptr<Signals>> Signals::start(Tell tell) {
 }
 
 Signals::Signals(int signal_descriptor, int end_descriptor, Tell tell)
-    : signal_descriptor_(signal_descriptor), end_descriptor_(end_descriptor), tell_(std::move(tell)) {
+    : signal_descriptor_(signal_descriptor),
+      end_descriptor_(end_descriptor),
+      tell_(std::move(tell)) {
   thread_ = std::jthread([this] { wait_loop(); });
   pthread_setname_np(thread_.native_handle(), "signals");
 }

@@ -63,9 +63,9 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
                                              counted(stats.lost_records, "record")));
   line("Events", with_separators(stats.events));
   line("Checkpoints", with_separators(stats.checkpoints));
-  line("Segments", fmt::format("{}, {} spare, {} each", with_separators(stats.segments),
-                               with_separators(stats.spare_segments),
-                               bytes_for_people(stats.segment_bytes)));
+  line("Segments",
+       fmt::format("{}, {} spare, {} each", with_separators(stats.segments),
+                   with_separators(stats.spare_segments), bytes_for_people(stats.segment_bytes)));
   line("Payload", size_text(stats.payload_bytes));
   line("On disk", size_text(stats.disk_bytes));
   return text;
@@ -87,8 +87,8 @@ std::string for_machines(const std::string& directory, const store::StoreStats& 
     json.null("first_timestamp").null("last_timestamp");
     json.null("first_timestamp_ns").null("last_timestamp_ns");
   } else {
-    json.text("first_timestamp", utc_text(stats.first_unix_ns))
-        .text("last_timestamp", utc_text(stats.last_unix_ns))
+    json.text("first_timestamp", iso_text(stats.first_unix_ns))
+        .text("last_timestamp", iso_text(stats.last_unix_ns))
         .signed_number("first_timestamp_ns", stats.first_unix_ns)
         .signed_number("last_timestamp_ns", stats.last_unix_ns);
   }

@@ -64,10 +64,9 @@ struct Prepared {
 
 void prepare_environment(const Launch& launch, Prepared& prepared) {
   const auto replaced = [&launch](std::string_view entry) {
-    return std::any_of(launch.environment.begin(), launch.environment.end(),
-                       [entry](const auto& change) {
-                         return entry.starts_with(change.first + "=");
-                       });
+    return std::any_of(
+        launch.environment.begin(), launch.environment.end(),
+        [entry](const auto& change) { return entry.starts_with(change.first + "="); });
   };
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (!replaced(*entry)) {
@@ -167,10 +166,9 @@ Process::Process(const Launch& launch) {
     output_ = ends[0];
     prepared.standard[1] = ends[1];
   } else if (launch.output != Launch::Stream::closed) {
-    prepared.standard[1] =
-        launch.output == Launch::Stream::null
-            ? open_or_fail("/dev/null", O_WRONLY)
-            : open_or_fail(launch.output_path, O_WRONLY | O_CREAT | O_APPEND);
+    prepared.standard[1] = launch.output == Launch::Stream::null
+                               ? open_or_fail("/dev/null", O_WRONLY)
+                               : open_or_fail(launch.output_path, O_WRONLY | O_CREAT | O_APPEND);
   }
   const auto error_ends = make_pipe();
   error_ = error_ends[0];
@@ -254,10 +252,11 @@ void Process::read_from(int& descriptor, bool is_output) {
 // more can come or the deadline has passed.
 bool Process::pump(std::string_view* to_write, Clock::time_point deadline) {
   const bool writes = to_write != nullptr && !to_write->empty() && input_ >= 0;
-  std::array<pollfd, 4> waited = {{{.fd = output_, .events = POLLIN, .revents = 0},
-                                   {.fd = error_, .events = POLLIN, .revents = 0},
-                                   {.fd = ended_ ? -1 : pid_descriptor_, .events = POLLIN, .revents = 0},
-                                   {.fd = writes ? input_ : -1, .events = POLLOUT, .revents = 0}}};
+  std::array<pollfd, 4> waited = {
+      {{.fd = output_, .events = POLLIN, .revents = 0},
+       {.fd = error_, .events = POLLIN, .revents = 0},
+       {.fd = ended_ ? -1 : pid_descriptor_, .events = POLLIN, .revents = 0},
+       {.fd = writes ? input_ : -1, .events = POLLOUT, .revents = 0}}};
   if (output_ < 0 && error_ < 0 && ended_) {
     return false;
   }

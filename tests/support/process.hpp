@@ -26,8 +26,8 @@ struct Launch {
   Stream input = Stream::pipe;
   std::string input_path;  // for Stream::file
   Stream output = Stream::pipe;
-  std::string output_path;           // for Stream::file; opened for appending
-  std::optional<uid_t> user;         // become this user and group, without supplementary groups
+  std::string output_path;              // for Stream::file; opened for appending
+  std::optional<uid_t> user;            // become this user and group, without supplementary groups
   std::vector<std::string> namespaces;  // /proc/PID/ns/... to enter, in order
 };
 
@@ -54,7 +54,9 @@ class Process final {
   [[nodiscard]] const std::string& err() const { return err_; }
 
   // Called with each piece of stdout instead of keeping it in out().
-  void on_output(std::function<void(std::string_view)> consumer) { consumer_ = std::move(consumer); }
+  void on_output(std::function<void(std::string_view)> consumer) {
+    consumer_ = std::move(consumer);
+  }
 
   // Writes all of `bytes`, without reading what the child says meanwhile: for another thread, or
   // for little. Returns false when the child does not read any more.

@@ -24,8 +24,7 @@ bool write_file(const char* path, const std::string& text) {
   if (file < 0) {
     return false;
   }
-  const bool written =
-      write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   close(file);
   return written;
 }
