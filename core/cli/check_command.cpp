@@ -32,7 +32,7 @@ int run(const CheckCommand& command) {
   int result = kExitOk;
   std::string summaries;
   for (const std::string& file : command.files) {
-    const LoadResult loaded = load_deployment_file(file, command.plugin_paths);
+    const LoadResult loaded = load_deployment_file(file, command.plugin_paths, Purpose::check);
     if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
       complain_verbatim(failure->text);
       result = failure->exit_code;

@@ -42,7 +42,7 @@ void add(config::Node& node, std::string key, config::Node value) {
 // The document that the flags stand for, as a file would hold it:
 //
 //   version: 1
-//   store: { data_dir: DIR, flush_mode: MODE, segment_size: NMiB }
+//   store: { data_dir: DIR, flush_mode: MODE, segment_size_mib: N }
 //   pipelines:
 //     daemon:
 //       sources: { stdin: { type: stdin, framing: { type: newline } } }
@@ -53,7 +53,7 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
     add(store, "flush_mode", scalar(command.flush_mode));
   }
   if (command.segment_size_mib) {
-    add(store, "segment_size", scalar(std::to_string(*command.segment_size_mib) + "MiB"));
+    add(store, "segment_size_mib", scalar(std::to_string(*command.segment_size_mib)));
   }
   config::Node input = mapping("type", scalar("stdin"));
   add(input, "framing", mapping("type", scalar("newline")));

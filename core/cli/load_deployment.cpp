@@ -20,7 +20,7 @@ LoadFailure failure_of(const config::Diagnostics& diagnostics) {
   return {.exit_code = kExitConfiguration, .text = diagnostics.render()};
 }
 
-LoadResult bind(const config::Node& root, std::vector<std::string> plugin_paths,
+LoadResult bind(const config::Node& root, std::vector<std::string> plugin_paths, Purpose purpose,
                 config::Diagnostics& diagnostics) {
   const std::vector<std::string> named = config::plugin_paths_of(root, diagnostics);
   plugin_paths.insert(plugin_paths.end(), named.begin(), named.end());
@@ -35,6 +35,9 @@ LoadResult bind(const config::Node& root, std::vector<std::string> plugin_paths,
   loaded.registry = std::move(*registry);
   plugin::RegistryCatalog catalog(*loaded.registry);
   loaded.deployment = config::bind_deployment(root, catalog, diagnostics);
+  if (!diagnostics.has_errors() && purpose == Purpose::run) {
+    config::read_secrets(loaded.deployment, diagnostics);
+  }
   if (diagnostics.has_errors()) {
     return failure_of(diagnostics);
   }
@@ -47,7 +50,7 @@ LoadResult bind(const config::Node& root, std::vector<std::string> plugin_paths,
 }  // namespace
 
 LoadResult load_deployment_file(const std::string& path,
-                                const std::vector<std::string>& plugin_paths) {
+                                const std::vector<std::string>& plugin_paths, Purpose purpose) {
   const auto text = config::read_config_file(path);
   if (!text) {
     LoadFailure failure = failure_of(text.status());
@@ -60,13 +63,13 @@ LoadResult load_deployment_file(const std::string& path,
   if (!root) {
     return failure_of(diagnostics);
   }
-  return bind(*root, plugin_paths, diagnostics);
+  return bind(*root, plugin_paths, purpose, diagnostics);
 }
 
 LoadResult load_deployment_tree(const config::Node& root,
                                 const std::vector<std::string>& plugin_paths) {
   config::Diagnostics diagnostics("", "");  // no file: the flags
-  return bind(root, plugin_paths, diagnostics);
+  return bind(root, plugin_paths, Purpose::run, diagnostics);
 }
 
 Result<std::unique_ptr<plugin::Registry>> open_registry(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
@@ -24,12 +25,17 @@ struct LoadFailure {
 
 using LoadResult = std::variant<LoadedDeployment, LoadFailure>;
 
-// Reads and checks the YAML file at `path`. Opens the file and the plugins that it names, nothing
-// else.
-[[nodiscard]] LoadResult load_deployment_file(const std::string& path,
-                                              const std::vector<std::string>& plugin_paths);
+// What a configuration is read for. Secrets are only read by who runs it: they may exist only on
+// that machine.
+enum class Purpose : std::uint8_t { check, run };
 
-// Checks a document that was made from flags: the same checks, the same code.
+// Reads and checks the YAML file at `path`. Opens the file and the plugins that it names, and to
+// run it the files of its secrets; nothing else.
+[[nodiscard]] LoadResult load_deployment_file(const std::string& path,
+                                              const std::vector<std::string>& plugin_paths,
+                                              Purpose purpose);
+
+// Checks a document that was made from flags, to be run: the same checks, the same code.
 [[nodiscard]] LoadResult load_deployment_tree(const config::Node& root,
                                               const std::vector<std::string>& plugin_paths);
 

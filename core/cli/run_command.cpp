@@ -8,7 +8,7 @@
 namespace kifa::cli {
 
 int run(const RunCommand& command) {
-  LoadResult loaded = load_deployment_file(command.file, command.plugin_paths);
+  LoadResult loaded = load_deployment_file(command.file, command.plugin_paths, Purpose::run);
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);
     return failure->exit_code;

@@ -66,7 +66,9 @@ TEST_CASE("files that are no configuration are refused", "[configuration]") {
     require_bad_config(directory, path, {path, "empty"});
   }
   SECTION("binary") {
-    write_file(path, std::string("\x7f" "ELF\0\0\x01\xff\xfe", 9));
+    write_file(path, std::string("\x7f"
+                                 "ELF\0\0\x01\xff\xfe",
+                                 9));
     require_bad_config(directory, path, {path});
   }
 }
@@ -83,12 +85,14 @@ TEST_CASE("mistakes in a file are told with their places", "[configuration]") {
       {"duplicate keys",
        replaced(kGood, "store: { data_dir: data }", "store: { data_dir: data, data_dir: other }"),
        {path + ":2:26: error:", "data_dir"}},
-      {"an unknown plugin", replaced(kGood, "type: stdin", "type: stdni"),
+      {"an unknown plugin",
+       replaced(kGood, "type: stdin", "type: stdni"),
        {path + ":6:19: error:", "stdni", "did you mean `stdin`?"}},
       {"an option of the wrong type",
        replaced(kGood, "type: newline", "type: newline, strip_cr: 12"),
        {path + ":6:63: error:", "strip_cr"}},
-      {"an unknown option", replaced(kGood, "type: newline", "type: newline, srip_cr: true"),
+      {"an unknown option",
+       replaced(kGood, "type: newline", "type: newline, srip_cr: true"),
        {path + ":6:53: error:", "did you mean `strip_cr`?"}},
       {"two mistakes at once",
        replaced(replaced(kGood, "type: newline", "type: newlin"), "type: kifa", "type: kfia"),
@@ -119,9 +123,9 @@ TEST_CASE("plugin folders that are wrong are told", "[configuration]") {
   }
   SECTION("writable by everybody") {
     std::filesystem::create_directory(folder);
-    std::filesystem::copy(std::filesystem::path(kKifa).parent_path().parent_path() /
-                              "lib/kifa/plugins/stdin.kifa.so",
-                          folder + "/stdin.kifa.so");
+    std::filesystem::copy(
+        std::filesystem::path(kKifa).parent_path().parent_path() / "lib/kifa/plugins/stdin.kifa.so",
+        folder + "/stdin.kifa.so");
     REQUIRE(chmod(folder.c_str(), 0777) == 0);
     require_refusal(ingest_with_folder(), 78, "writable");
     CHECK_FALSE(std::filesystem::exists(data));

@@ -103,8 +103,8 @@ class KillLoop final {
     if (first > last) {
       return;
     }
-    const std::vector<std::string> found = payloads(
-        data_, {"--from-lsn", std::to_string(first), "--to-lsn", std::to_string(last)});
+    const std::vector<std::string> found =
+        payloads(data_, {"--from-lsn", std::to_string(first), "--to-lsn", std::to_string(last)});
     REQUIRE(found.size() == last - first + 1);
     for (std::uint64_t number = first; number <= last; ++number) {
       if (found[number - first] != generated_line(number)) {
