@@ -48,7 +48,8 @@ struct FileSystemFacts {
   bool is_memory = false;   // tmpfs, ramfs: nothing survives power loss
   bool is_network = false;  // NFS, CIFS, 9p, ...: locks and syncs cannot be trusted
   bool is_read_only = false;
-  std::string type_name;  // "ext4", "tmpfs", or the magic number in hex
+  bool has_no_barriers = false;  // mounted so that a sync does not flush the device's cache
+  std::string type_name = {};    // "ext4", "tmpfs", or the magic number in hex
 };
 
 enum class Access : std::uint8_t { read, read_write };
@@ -138,6 +139,7 @@ class AlignedBuffer final {
  private:
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
+  std::size_t alignment_ = 4096;
 };
 
 }  // namespace kifa::io

@@ -65,6 +65,8 @@ class FramingDriver final {
     return call(fresh, KIFA_FEED_END);
   }
   kifa_status end() { return call(carry_.size(), KIFA_FEED_END); }
+  // The time that the framing is told from now on.
+  void set_now_mono_ns(std::int64_t ns) { out_.now_mono_ns = ns; }
   kifa_status tick(std::int64_t now_mono_ns) {
     out_.now_mono_ns = now_mono_ns;
     wake_at.reset();
