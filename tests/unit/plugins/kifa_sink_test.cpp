@@ -2,6 +2,7 @@
 #include <kifa/testing/fake_host.hpp>
 #include <kifa/testing/test_instance.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -259,6 +260,28 @@ TEST_CASE("wrong settings are refused by name", "[plugins][kifa]") {
   CHECK(sink.configured == KIFA_INVALID);
   CHECK(sink.start_message == "segment_size_mib 3 is not a power of two; use 1, 2, 4, 8, 16, ...");
   CHECK_FALSE(std::filesystem::exists(folder.at("data")));
+}
+
+TEST_CASE("a small store says that it does not take the longest records, and opens",
+          "[plugins][kifa]") {
+  const Folder folder;
+  Sink sink("till-1/journal", folder.at("data"),
+            {{"segment_size_mib", "16"}, {"disk_budget", "16MiB"}});
+  REQUIRE(sink.start_message == "");
+  CHECK(sink.started == KIFA_OK);
+  const auto logs = sink.host.logs();
+  CHECK(std::any_of(logs.begin(), logs.end(), [](const FakeHost::LogLine& line) {
+    return line.level == KIFA_LOG_WARN &&
+           line.message.find("records of at most 524288 bytes") != std::string::npos;
+  }));
+  BatchBuilder batch(1, "till-1/app");
+  add_records(batch, {std::string(524'288, 'x')});
+  CHECK(sink.write({&batch}) == KIFA_OK);
+  BatchBuilder too_long(2, "till-1/app");
+  add_records(too_long, {std::string(524'289, 'x')});
+  CHECK(sink.write({&too_long}) == KIFA_INVALID);
+  CHECK(sink.taken == 0);
+  CHECK(sink.stop() == KIFA_OK);
 }
 
 TEST_CASE("the data directory is nobody else's", "[plugins][kifa][W36]") {
