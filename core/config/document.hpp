@@ -1,23 +1,24 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "core/base/status.hpp"
+#include "core/base/types.hpp"
+#include "core/config/diagnostics.hpp"
 
 namespace kifa::config {
 
-// A place in a configuration file, counted from 1 for people; columns in bytes. Line 0: nowhere.
-struct Mark {
-  int line = 0;
-  int column = 0;
-};
+// What a configuration may be, so that no file can make the reader slow or large.
+inline constexpr std::size_t kTextBytesMax = 1_MiB;
+inline constexpr std::size_t kDepthMax = 64;             // mappings and lists inside each other
+inline constexpr std::size_t kNodesMax = 50'000;         // keys and values
+inline constexpr std::size_t kScalarBytesMax = 64_KiB;   // one value, with its variables expanded
+inline constexpr std::size_t kExpandedBytesMax = 4_MiB;  // all text that came out of variables
 
 struct Node;
 struct Entry;
@@ -27,12 +28,16 @@ struct Node {
   enum class Kind : std::uint8_t { null, scalar, sequence, mapping };
   Kind kind = Kind::null;
   Mark mark;
-  std::string text;            // scalar, with ${VAR} already expanded
-  bool quoted = false;         // '...' or "...": always a string
-  std::vector<Node> items;     // sequence
-  std::vector<Entry> entries;  // mapping, in the order of the file, keys unique
+  Mark end;                       // where the next key or value begins; line 0: end of the file
+  std::string text;               // scalar, with ${VAR} already expanded
+  bool quoted = false;            // '...', "..." or a block: always a string
+  bool from_environment = false;  // the text begins with what a ${...} gave
+  bool broken = false;            // an error has been told about it: say no more
+  std::vector<Node> items;        // sequence
+  std::vector<Entry> entries;     // mapping, in the order of the file, keys unique
 
   [[nodiscard]] const Node* find(std::string_view key) const;  // null: not there
+  [[nodiscard]] const Entry* find_entry(std::string_view key) const;
 };
 
 struct Entry {
@@ -41,38 +46,21 @@ struct Entry {
   Node value;
 };
 
-// Collects everything that is wrong with one configuration file, to be told at once.
-class Diagnostics {
- public:
-  Diagnostics(std::string file_name, std::string_view text);
-
-  // `message` is one sentence; `hint` (may be empty) says what to do: "did you mean `strip_cr`?".
-  void error(Mark mark, std::string message, std::string hint = {});
-  [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
-  [[nodiscard]] std::size_t error_count() const { return errors_.size(); }
-  // In the order of the file: "FILE:LINE:COLUMN: error: MESSAGE", the line, a caret below the
-  // column, the hint.
-  [[nodiscard]] std::string render() const;
-  [[nodiscard]] const std::string& file_name() const { return file_name_; }
-
- private:
-  struct Error {
-    Mark mark;
-    std::string message;
-    std::string hint;
-  };
-  std::string file_name_;
-  std::vector<std::string> lines_;
-  std::vector<Error> errors_;
-};
-
 // Looks up an environment variable; nullopt: not set.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 [[nodiscard]] Environment process_environment();
 
-// Parses YAML text within limits (1 MiB, depth 64, no aliases, one document, UTF-8, no tabs for
-// indentation, no duplicate keys) and expands ${NAME} and ${NAME:-default} ($$ is a dollar sign).
-// nullopt: diagnostics say why.
+// Parses YAML text within the limits above: one document, UTF-8, no tabs for indentation, no
+// duplicate keys, no anchors, aliases, merge keys or tags other than !!str. An unquoted null, ~ or
+// nothing is null.
+//
+// In every value, quoted or not, ${NAME} becomes the variable's text, ${NAME:-text} the same or
+// `text` when it is unset or empty, and $$ a dollar sign; any other $ stays. What comes out is one
+// value and never structure: unquoted it is typed as if it stood there, so an empty one is null.
+//
+// nullopt: nothing can be made of the text, diagnostics say why. A tree may come with errors too (a
+// duplicate key, an undefined variable): bind it all the same, so that everything is told at once,
+// and ask diagnostics.has_errors() afterwards.
 [[nodiscard]] std::optional<Node> parse_yaml(std::string_view text, const Environment& environment,
                                              Diagnostics& diagnostics);
 

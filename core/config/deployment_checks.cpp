@@ -1,0 +1,188 @@
+#include "core/config/deployment_checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config/component_binder.hpp"
+#include "core/config/text.hpp"
+
+namespace kifa::config {
+namespace {
+
+constexpr std::string_view kDataDir = "data_dir";
+
+[[nodiscard]] Mark place_of(const Setting* setting, const ComponentConfig& owner) {
+  return setting != nullptr && setting->mark.line != 0 ? setting->mark : owner.mark;
+}
+
+[[nodiscard]] bool same_value(const Setting* a, const Setting* b) {
+  if (a == nullptr || b == nullptr) {
+    return a == b;
+  }
+  switch (a->type) {
+    case OptionType::boolean:
+    case OptionType::integer:
+    case OptionType::duration:
+    case OptionType::size:
+      return a->integer == b->integer;
+    case OptionType::number:
+      return !(a->number < b->number) && !(b->number < a->number);
+    case OptionType::string:
+    case OptionType::enumeration:
+    case OptionType::path:
+      return a->text == b->text;
+    case OptionType::string_list:
+      return a->list == b->list;
+  }
+  return false;
+}
+
+[[nodiscard]] std::string shown(const Setting* setting) {
+  if (setting == nullptr) {
+    return "not set";
+  }
+  if (setting->secret) {
+    return "another secret";
+  }
+  return setting->type == OptionType::string_list
+             ? backquoted(fmt::format("[{}]", fmt::join(setting->list, ", ")))
+             : backquoted(setting->text);
+}
+
+void check_required_sink(const PipelineConfig& pipeline, Diagnostics& diagnostics) {
+  std::vector<const SinkConfig*> required;
+  for (const SinkConfig& sink : pipeline.sinks) {
+    if (sink.required) {
+      required.push_back(&sink);
+    }
+  }
+  if (pipeline.sinks.empty() || required.size() == 1) {
+    return;
+  }
+  if (required.empty()) {
+    diagnostics.error(pipeline.mark,
+                      fmt::format("pipeline {} has no required sink: nothing would be acknowledged",
+                                  pipeline.name),
+                      "take `required: false` away from one sink: that one keeps the checkpoints");
+    return;
+  }
+  std::vector<std::string> names;
+  names.reserve(required.size());
+  for (const SinkConfig* sink : required) {
+    names.push_back(sink->component.name);
+  }
+  diagnostics.error(
+      required[1]->component.mark,
+      fmt::format("pipeline {} has {} required sinks ({}): exactly one can decide what is "
+                  "acknowledged and keep the checkpoints",
+                  pipeline.name, required.size(), fmt::join(names, ", ")),
+      "write `required: false` on the others, which get copies; a second reliable target is a "
+      "second pipeline with the source `store`",
+      required[0]->component.mark, "the first one is here");
+}
+
+void check_retry(const SourceConfig& source, Diagnostics& diagnostics) {
+  const Setting* min = find_setting(source.host, host_option::kRetryMin);
+  const Setting* max = find_setting(source.host, host_option::kRetryMax);
+  if (min != nullptr && max != nullptr && min->integer > max->integer) {
+    diagnostics.error(
+        place_of(min->defaulted ? max : min, source.component),
+        fmt::format("`retry_min` ({}) is longer than `retry_max` ({})", min->text, max->text));
+  }
+}
+
+// A record that the framing lets through must fit into the sinks that name a limit of their own.
+void check_record_limits(const PipelineConfig& pipeline, Diagnostics& diagnostics) {
+  for (const SinkConfig& sink : pipeline.sinks) {
+    const Setting* takes = find_setting(sink.component.settings, host_option::kRecordBytesMax);
+    if (takes == nullptr || takes->type != OptionType::size) {
+      continue;
+    }
+    for (const SourceConfig& source : pipeline.sources) {
+      const Setting* gives = find_setting(source.framing_host, host_option::kRecordBytesMax);
+      if (gives != nullptr && gives->integer > takes->integer) {
+        diagnostics.error(
+            place_of(gives, source.framing),
+            fmt::format("records of source {} may have {}, but sink {} takes at most {}",
+                        source.component.name, format_size_bytes(gives->integer),
+                        sink.component.name, format_size_bytes(takes->integer)),
+            "make `record_bytes_max` of the framing smaller, or that of the sink larger",
+            place_of(takes, sink.component), "the sink's limit");
+      }
+    }
+  }
+}
+
+struct StoreUser {
+  const PipelineConfig* pipeline;
+  const ComponentConfig* sink;
+};
+
+void compare_users(const StoreUser& first, const StoreUser& other, const std::string& directory,
+                   Diagnostics& diagnostics) {
+  if (first.pipeline == other.pipeline) {
+    diagnostics.error(
+        other.sink->mark,
+        fmt::format("sinks {} and {} of pipeline {} write to one store, {}: every "
+                    "record would be in it twice",
+                    first.sink->name, other.sink->name, first.pipeline->name, directory),
+        "take one of them away", first.sink->mark, "the other one");
+    return;
+  }
+  std::vector<std::string> names;
+  for (const ComponentConfig* sink : {first.sink, other.sink}) {
+    for (const Setting& setting : sink->settings) {
+      names.push_back(setting.name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (const std::string& name : names) {
+    const Setting* theirs = find_setting(first.sink->settings, name);
+    const Setting* ours = find_setting(other.sink->settings, name);
+    if (name == kDataDir || same_value(theirs, ours)) {
+      continue;
+    }
+    diagnostics.error(
+        place_of(ours, *other.sink),
+        fmt::format("`{}` is {} for sink {} of pipeline {} and {} for sink {} of pipeline {}, but "
+                    "both write to one store, {}",
+                    name, shown(ours), other.sink->name, other.pipeline->name, shown(theirs),
+                    first.sink->name, first.pipeline->name, directory),
+        "give both the same value, or set it once under `store:`", place_of(theirs, *first.sink),
+        "the other value");
+  }
+}
+
+}  // namespace
+
+void check_pipeline(const PipelineConfig& pipeline, Diagnostics& diagnostics) {
+  check_required_sink(pipeline, diagnostics);
+  for (const SourceConfig& source : pipeline.sources) {
+    check_retry(source, diagnostics);
+  }
+  check_record_limits(pipeline, diagnostics);
+}
+
+void check_shared_stores(const Deployment& deployment, Diagnostics& diagnostics) {
+  std::map<std::string, StoreUser> first_users;
+  for (const PipelineConfig& pipeline : deployment.pipelines) {
+    for (const SinkConfig& sink : pipeline.sinks) {
+      const Setting* directory = find_setting(sink.component.settings, kDataDir);
+      if (sink.component.type != kKifaSinkType || directory == nullptr) {
+        continue;
+      }
+      const StoreUser user{&pipeline, &sink.component};
+      const auto [first, is_new] = first_users.emplace(directory->text, user);
+      if (!is_new) {
+        compare_users(first->second, user, directory->text, diagnostics);
+      }
+    }
+  }
+}
+
+}  // namespace kifa::config

@@ -1,0 +1,117 @@
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/limits.hpp"
+#include "core/base/types.hpp"
+#include "core/config/deployment.hpp"
+
+namespace kifa::config {
+namespace {
+
+constexpr double kMillisecond = 1e6;
+constexpr double kSecond = 1e9;
+constexpr double kHour = 3600 * kSecond;
+constexpr double kDay = 24 * kHour;
+
+[[nodiscard]] OptionSpec option(std::string_view name, OptionType type, std::string fallback,
+                                double min, double max, std::string summary) {
+  OptionSpec spec;
+  spec.name = name;
+  spec.type = type;
+  spec.summary = std::move(summary);
+  spec.default_text = std::move(fallback);
+  spec.min = min;
+  spec.max = max;
+  return spec;
+}
+[[nodiscard]] OptionSpec duration(std::string_view name, std::string fallback, double min,
+                                  double max, std::string summary) {
+  return option(name, OptionType::duration, std::move(fallback), min, max, std::move(summary));
+}
+[[nodiscard]] OptionSpec size(std::string_view name, std::string fallback, std::uint64_t min,
+                              std::uint64_t max, std::string summary) {
+  return option(name, OptionType::size, std::move(fallback), static_cast<double>(min),
+                static_cast<double>(max), std::move(summary));
+}
+
+[[nodiscard]] std::vector<OptionSpec> make_source_options() {
+  std::vector<OptionSpec> options = {
+      duration(host_option::kLinger, "5ms", 0, 10 * kSecond,
+               "How long records may wait for others to fill a batch while the source has more."),
+      size(host_option::kIntake, "4MiB", 64_KiB, 1_GiB,
+           "Records that may wait in front of a full sink before the source is no longer read."),
+      option(host_option::kBatchRecordsMax, OptionType::integer, "8192", 1, 65536,
+             "Records in one batch at most."),
+      size(host_option::kBatchBytesMax, "1MiB", 4_KiB, 16_MiB,
+           "Payload of one batch at most; a single larger record is a batch of its own."),
+      duration(host_option::kRetryMin, "1s", 10 * kMillisecond, kHour,
+               "First wait before a source that is unavailable is started again; it grows from "
+               "try to try."),
+      duration(host_option::kRetryMax, "1m", 10 * kMillisecond, kDay,
+               "Longest wait between two tries to start a source."),
+      duration(host_option::kReplyTimeout, "30s", kSecond, kHour,
+               "How long a device may leave replies unread before its stream is closed."),
+  };
+  for (OptionSpec& spec : options) {
+    spec.unit = spec.name == host_option::kBatchRecordsMax ? "records" : "";
+  }
+  return options;
+}
+
+[[nodiscard]] std::vector<OptionSpec> make_framing_options() {
+  OptionSpec oversize;
+  oversize.name = host_option::kOversize;
+  oversize.type = OptionType::enumeration;
+  oversize.default_text = "split";
+  oversize.choices = {"split", "truncate", "reject"};
+  oversize.summary =
+      "What becomes of a record longer than record_bytes_max: several records, its beginning, or "
+      "nothing but a recorded gap.";
+  static_assert(limits::kRecordBytesMaxDefault == 1_MiB);
+  return {
+      size(host_option::kRecordBytesMax, "1MiB", 64, limits::kRecordBytesMaxHighest,
+           "Payload of one record at most."),
+      oversize,
+      duration(host_option::kIdleTimeout, "0s", 0, kDay,
+               "Silence after which what has arrived of a record becomes a record of its own; 0s: "
+               "wait for its end."),
+  };
+}
+
+[[nodiscard]] std::vector<OptionSpec> make_sink_options() {
+  OptionSpec required;
+  required.name = host_option::kRequired;
+  required.type = OptionType::boolean;
+  required.default_text = "true";
+  required.summary =
+      "Whether this sink decides what is acknowledged and keeps the checkpoints; exactly one sink "
+      "of a pipeline does, the others get copies as far as they keep up.";
+  return {
+      required,
+      size(host_option::kQueue, "8MiB", 64_KiB, 1_GiB,
+           "Batches that may wait for the sink before its sources are held back."),
+      duration(host_option::kStopTimeout, "10s", 100 * kMillisecond, kHour,
+               "How long the sink may take to finish what it has been given when kifa stops."),
+  };
+}
+
+}  // namespace
+
+const std::vector<OptionSpec>& source_host_options() {
+  static const std::vector<OptionSpec> options = make_source_options();
+  return options;
+}
+
+const std::vector<OptionSpec>& framing_host_options() {
+  static const std::vector<OptionSpec> options = make_framing_options();
+  return options;
+}
+
+const std::vector<OptionSpec>& sink_host_options() {
+  static const std::vector<OptionSpec> options = make_sink_options();
+  return options;
+}
+
+}  // namespace kifa::config
