@@ -139,7 +139,8 @@ std::optional<ComponentFacts> ComponentBinder::facts(ComponentKind kind,
   const Status& failure = found->second.error();
   std::string hint;
   if (failure.code() == Code::not_found) {
-    if (const auto close = did_you_mean(config.type, catalog_.types(kind))) {
+    const auto close = did_you_mean(config.type, catalog_.types(kind));
+    if (close && *close != config.type) {
       hint = fmt::format("did you mean `{}`?", *close);
     }
   }

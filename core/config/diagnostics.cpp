@@ -4,18 +4,23 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <system_error>
 #include <utility>
 
+#include "core/base/limits.hpp"
 #include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kMessageWidthMax = 1000;
 constexpr std::size_t kExcerptWidthMax = 100;
 constexpr std::size_t kExcerptBefore = 60;  // columns kept in front of the caret in a long line
+constexpr std::size_t kExcerptBytesBefore = 4 * kExcerptBefore;
+constexpr std::size_t kExcerptCellsMax = kExcerptBytesBefore + kExcerptWidthMax + 1;
 constexpr std::string_view kClipped = "...";
 constexpr std::string_view kMask = "***";
 
@@ -28,6 +33,10 @@ struct Cell {
   std::string text;
   std::size_t width = 0;
 };
+
+[[nodiscard]] bool is_inside_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
 [[nodiscard]] char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -88,10 +97,10 @@ void Diagnostics::warning(Mark mark, std::string message, std::string hint) {
 }
 
 void Diagnostics::add(Diagnostic diagnostic) {
-  const auto same = [&](const Diagnostic& other) {
-    return other.mark == diagnostic.mark && other.message == diagnostic.message;
-  };
-  if (std::any_of(diagnostics_.begin(), diagnostics_.end(), same)) {
+  for (std::string* text : {&diagnostic.message, &diagnostic.hint, &diagnostic.related_message}) {
+    *text = printable(*text, kMessageWidthMax);
+  }
+  if (!seen_.emplace(diagnostic.mark, std::hash<std::string>()(diagnostic.message)).second) {
     return;
   }
   ++(diagnostic.severity == Severity::error ? error_count_ : warning_count_);
@@ -169,7 +178,13 @@ void Diagnostics::render_excerpt(Mark mark, std::string& out) const {
   std::vector<Cell> cells;
   std::size_t caret_cell = std::string::npos;
   auto span = hidden.begin();
-  for (std::size_t offset = 0; offset < text.size();) {
+  // Only what can be near the caret: a line may be a megabyte long.
+  std::size_t offset = caret_offset - std::min(caret_offset, kExcerptBytesBefore);
+  const bool is_cut = offset > 0;
+  while (offset > 0 && offset < text.size() && is_inside_character(text[offset])) {
+    --offset;
+  }
+  while (offset < text.size() && cells.size() < kExcerptCellsMax) {
     std::size_t next = offset;
     Cell cell;
     if (span != hidden.end() && static_cast<std::size_t>(span->begin.column) - 1 <= offset) {
@@ -191,11 +206,15 @@ void Diagnostics::render_excerpt(Mark mark, std::string& out) const {
   caret_cell = std::min(caret_cell, cells.size());
 
   // A long line is clipped around the caret.
-  std::size_t first = caret_cell;
+  std::size_t width_all = 0;
+  for (const Cell& cell : cells) {
+    width_all += cell.width;
+  }
+  std::size_t first = width_all > kExcerptWidthMax ? caret_cell : 0;
   for (std::size_t width = 0; first > 0 && width < kExcerptBefore; --first) {
     width += cells[first - 1].width;
   }
-  std::string shown = first > 0 ? std::string(kClipped) : "";
+  std::string shown = first > 0 || is_cut ? std::string(kClipped) : "";
   std::size_t caret_column = shown.size();
   std::size_t width = shown.size();
   for (std::size_t i = first; i < cells.size(); ++i) {
@@ -222,8 +241,9 @@ std::string Diagnostics::render() const {
   }
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Diagnostic* a, const Diagnostic* b) { return a->mark < b->mark; });
+  const std::string file = printable(file_name_, limits::kPathBytesMax);
   const auto place = [&](Mark mark) {
-    return mark.line > 0 ? fmt::format("{}:{}:{}", file_name_, mark.line, mark.column) : file_name_;
+    return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
   };
   std::string out;
   std::size_t shown = 0;
@@ -246,7 +266,7 @@ std::string Diagnostics::render() const {
     }
   }
   if (const std::size_t all = error_count_ + warning_count_; all > kDiagnosticsShown) {
-    out += fmt::format("{}: {} more are not shown\n", file_name_, all - kDiagnosticsShown);
+    out += fmt::format("{}: {} more are not shown\n", file, all - kDiagnosticsShown);
   }
   return out;
 }

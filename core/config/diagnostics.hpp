@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kifa::config {
@@ -81,6 +83,7 @@ class Diagnostics {
   std::string text_;
   std::vector<std::size_t> line_starts_;
   std::vector<Diagnostic> diagnostics_;
+  std::set<std::pair<Mark, std::size_t>> seen_;  // place and hash of the sentence
   std::vector<Span> hidden_;
   std::size_t error_count_ = 0;
   std::size_t warning_count_ = 0;

@@ -93,20 +93,23 @@ std::size_t append_printable(std::string_view text, std::size_t offset, std::str
   return character.size;
 }
 
-std::string backquoted(std::string_view text) {
-  std::string out = "`";
-  std::size_t width_total = 0;
+std::string printable(std::string_view text, std::size_t width_max) {
+  std::string out;
+  std::size_t width_all = 0;
   for (std::size_t offset = 0; offset < text.size();) {
-    if (width_total >= kQuotedWidthMax) {
+    if (width_all >= width_max) {
       out += "...";
       break;
     }
     std::size_t width = 0;
     offset += append_printable(text, offset, out, width);
-    width_total += width;
+    width_all += width;
   }
-  out += '`';
   return out;
+}
+
+std::string backquoted(std::string_view text) {
+  return "`" + printable(text, kQuotedWidthMax) + "`";
 }
 
 }  // namespace kifa::config

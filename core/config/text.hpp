@@ -22,6 +22,9 @@ struct Character {
 std::size_t append_printable(std::string_view text, std::size_t offset, std::string& out,
                              std::size_t& width);
 
+// `text` for a terminal, at most `width_max` columns of it.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t width_max);
+
 // `text` between backquotes for a message: printable and at most 60 characters long.
 [[nodiscard]] std::string backquoted(std::string_view text);
 

@@ -49,7 +49,7 @@ struct FileSystemFacts {
   bool is_network = false;  // NFS, CIFS, 9p, ...: locks and syncs cannot be trusted
   bool is_read_only = false;
   bool has_no_barriers = false;  // mounted so that a sync does not flush the device's cache
-  std::string type_name;         // "ext4", "tmpfs", or the magic number in hex
+  std::string type_name = {};    // "ext4", "tmpfs", or the magic number in hex
 };
 
 enum class Access : std::uint8_t { read, read_write };

@@ -230,7 +230,7 @@ void DiskModel::change_names(const TraceEvent& event) {
   // Only the directories concerned, as apply_name() takes them.
   Names names;
   for (const NodeNumber directory : {event.directory, event.to_directory}) {
-    if (directory != 0) {
+    if (directory != 0 && !names.contains(directory)) {
       names[directory] = std::move(node(directory).names);
     }
   }

@@ -103,6 +103,7 @@ std::size_t MemoryFileSystem::record(TraceEvent event) {
   disk_.apply(event);
   changes_ += changes_disk(event.kind) ? 1U : 0U;
   events_.push_back(std::move(event));
+  event_recorded_.notify_all();
   return events_.size() - 1;
 }
 

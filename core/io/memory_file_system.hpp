@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,6 +77,8 @@ class MemoryFileSystem final : public FileSystem {
   // Puts a mark of the test's own into the trace; returns its index.
   std::size_t note(std::uint64_t kind, std::uint64_t value) KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::size_t event_count() const KIFA_EXCLUDES(mutex_);
+  // Returns when the trace holds an event that matches, which may have happened already.
+  void wait_for_event(const std::function<bool(const TraceEvent&)>& matches) KIFA_EXCLUDES(mutex_);
   // Whether anything was written, resized, named or unnamed since the trace began; syncs change
   // nothing.
   [[nodiscard]] bool is_changed() const KIFA_EXCLUDES(mutex_);
@@ -126,6 +130,7 @@ class MemoryFileSystem final : public FileSystem {
   DiskModel disk_ KIFA_GUARDED_BY(mutex_);
   std::shared_ptr<const DiskModel> base_ KIFA_GUARDED_BY(mutex_);
   std::vector<TraceEvent> events_ KIFA_GUARDED_BY(mutex_);
+  std::condition_variable_any event_recorded_;
   std::uint64_t changes_ KIFA_GUARDED_BY(mutex_) = 0;
   FaultPlan faults_ KIFA_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<CallGate>> gates_ KIFA_GUARDED_BY(mutex_);

@@ -69,6 +69,19 @@ std::size_t MemoryFileSystem::event_count() const {
   return events_.size();
 }
 
+void MemoryFileSystem::wait_for_event(const std::function<bool(const TraceEvent&)>& matches) {
+  MutexLock lock(mutex_);
+  std::size_t seen = 0;
+  for (;;) {
+    for (; seen < events_.size(); ++seen) {
+      if (matches(events_[seen])) {
+        return;
+      }
+    }
+    event_recorded_.wait(lock);
+  }
+}
+
 bool MemoryFileSystem::is_changed() const {
   const MutexLock lock(mutex_);
   return changes_ != 0;

@@ -19,6 +19,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -52,7 +53,10 @@ constexpr FlagName kFlagNames[] = {{KIFA_RECORD_TRUNCATED, "truncated"},
                                    {KIFA_RECORD_PARTIAL, "partial"},
                                    {KIFA_RECORD_RESENT, "resent"}};
 
-char* write(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
+char* write(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
 
 template <class Number>
 char* write_number(char* at, Number number) {
@@ -187,11 +191,23 @@ class Json final : public sdk::Formatter {
     at = write(at, ",\"timestamp\":\"");
     at = second_.write(at, time.seconds, 'T');
     *at++ = '.';
-    at = kifa::plugins::write_digits(at, time.nanoseconds, 9);
+    const char* const nanoseconds = at;
+    at = kifa::plugins::write_nanoseconds(at, time.nanoseconds);
     at = write(at, "Z\",\"timestamp_ms\":");
-    at = write_number(at, time.seconds * 1'000 + time.nanoseconds / 1'000'000);
-    at = write(at, ",\"timestamp_ns\":");
-    at = write_number(at, record.observed_unix_ns);
+    if (time.seconds <= 0) {  // the digits of a negative number are not those of its seconds
+      at = write_number(at, time.seconds * 1'000 + time.nanoseconds / 1'000'000);
+      at = write(at, ",\"timestamp_ns\":");
+      at = write_number(at, record.observed_unix_ns);
+    } else {
+      char* const seconds = at;
+      at = write_number(at, time.seconds);
+      const auto digits = static_cast<std::size_t>(at - seconds);
+      std::memcpy(at, nanoseconds, 3);
+      at = write(at + 3, ",\"timestamp_ns\":");
+      std::memcpy(at, seconds, digits);
+      std::memcpy(at + digits, nanoseconds, 9);
+      at += digits + 9;
+    }
     buffer_.advance_to(at);
   }
 

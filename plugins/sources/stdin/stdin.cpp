@@ -91,6 +91,9 @@ class Stdin final : public sdk::Source {
   // Reads until the pipe is empty, the room is used up or the time is over.
   sdk::Status take(sdk::Emitter out, std::int64_t deadline_mono_ns) {
     std::uint64_t room = out.room();
+    if (room == 0) {
+      return sdk::Status::again();
+    }
     while (room > 0) {
       const std::size_t asked = std::min<std::uint64_t>(room, kReadBytes);
       const Input::Read read = input_.read(std::span(buffer_).first(asked));
@@ -109,7 +112,7 @@ class Stdin final : public sdk::Source {
         return {};
       }
     }
-    return out.room() == 0 ? sdk::Status::again() : sdk::Status();
+    return {};
   }
 
   sdk::Status without_bytes(const Input::Read& read, sdk::Emitter out) {
@@ -134,11 +137,14 @@ class Stdin final : public sdk::Source {
       drain_left_ = input_.bytes_ready();
     }
     std::uint64_t room = out.room();
+    if (room == 0 && drain_left_ > 0) {
+      return sdk::Status::again();
+    }
     while (drain_left_ > 0) {
-      const std::uint64_t asked = std::min({room, drain_left_, std::uint64_t{kReadBytes}});
-      if (asked == 0) {
-        return out.room() == 0 ? sdk::Status::again() : sdk::Status();
+      if (room == 0) {
+        return {};
       }
+      const std::uint64_t asked = std::min({room, drain_left_, std::uint64_t{kReadBytes}});
       const Input::Read read = input_.read(std::span(buffer_).first(asked));
       if (read.outcome == Input::Outcome::failed) {
         return without_bytes(read, out);

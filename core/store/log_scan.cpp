@@ -1,0 +1,357 @@
+#include "core/store/log_scan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/assert.hpp"
+#include "core/store/log_scan_path.hpp"
+#include "core/store/mutants.hpp"
+
+namespace kifa::store {
+
+namespace {
+
+constexpr std::size_t kDamagesMax =
+    10'000;  // remembered one by one; the rest is counted with the last
+
+// Reads the log forward along its path, oldest segment first, and finds out where it ends and what
+// it has lost.
+class ForwardPass final {
+ public:
+  ForwardPass(io::FileSystem& files, const LogScanOptions& options, LogScan& scan)
+      : files_(files), options_(options), scan_(scan) {}
+
+  Status run(std::size_t first) {
+    const SegmentHeader& header = scan_.path[first].header;
+    mark_ = {.at = {header.number, scan_.path[first].begin},
+             .chain = header.predecessor_chain,
+             .next_lsn = {header.first_lsn},
+             .next_event = header.first_event,
+             .totals = header.before};
+    durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
+    for (std::size_t i = first; i < scan_.path.size() && !ended_; ++i) {
+      index_ = i;
+      KIFA_TRY(read_segment());
+    }
+    if (!ended_) {
+      scan_.path.back().end = mark_.at.offset;
+    }
+    for (std::size_t i = index_ + 1; i < scan_.path.size(); ++i) {
+      scan_.dead.push_back(scan_.path[i].header.number);
+    }
+    std::ranges::sort(scan_.dead);
+    scan_.path.resize(index_ + 1);
+    finish();
+    return {};
+  }
+
+ private:
+  using Found = SegmentScanner::Found;
+
+  [[nodiscard]] LogSegment& segment() { return scan_.path[index_]; }
+  [[nodiscard]] bool is_last() const { return index_ + 1 == scan_.path.size(); }
+
+  [[nodiscard]] std::uint64_t limit_of(std::size_t index) const {
+    const SegmentHeader& header = scan_.path[index].header;
+    if (index + 1 < scan_.path.size()) {
+      const SegmentHeader& next = scan_.path[index + 1].header;
+      // Otherwise the file between is missing, and this one is read as far as it goes.
+      return next.predecessor_number == header.number ? next.predecessor_end : header.segment_bytes;
+    }
+    return options_.live_end ? options_.live_end->offset : header.segment_bytes;
+  }
+
+  Result<std::unique_ptr<io::File>> open_path(std::size_t index) {
+    const std::uint64_t number = scan_.path[index].header.number;
+    return open_segment(files_, segment_path(options_.directory, number));
+  }
+
+  Status read_segment() {
+    auto file = open_path(index_);
+    if (!file) {
+      return file.error();
+    }
+    const SegmentHeader& header = segment().header;
+    const std::uint64_t limit = limit_of(index_);
+    SegmentScanner scanner(**file, header, limit);
+    enter_segment();
+    segment().end = limit;
+    while (mark_.at.offset < limit && !ended_) {
+      SegmentScanner::Step step = scanner.look(mark_.at.offset);
+      if ((step.found == Found::frame || step.found == Found::salvageable) && follows(step)) {
+        if (step.found == Found::salvageable && !is_covered(mark_.at)) {
+          end_here(true);
+          break;
+        }
+        accept(step);
+      } else if (is_covered(mark_.at)) {
+        KIFA_TRY(pass_damage(scanner, step, limit));
+      } else {
+        end_here(step.found != Found::nothing || scanner.find_frame(mark_.at.offset).has_value());
+      }
+    }
+    return {};
+  }
+
+  void enter_segment() {
+    const LogSegment& entered = segment();
+    mark_.at = {entered.header.number, entered.begin};
+    // A rebuilt header proves nothing about what it continues: its first frame has to follow the
+    // last one read.
+    if (!entered.rebuilt) {
+      chain_known_ = true;
+      mark_.chain = entered.header.predecessor_chain;
+      scan_.boot_id.assign(entered.header.boot_id.begin(), entered.header.boot_id.end());
+      scan_.flush_mode = entered.header.flush_mode;
+    }
+    scan_.boot_ordinal = std::max(scan_.boot_ordinal, entered.header.boot_ordinal);
+    scan_.evidence = std::max(scan_.evidence, entered.header.durable);
+    durable_lsn_ = std::max(durable_lsn_, entered.header.durable_lsn);
+    if (!entered.rebuilt && entered.header.first_lsn > mark_.next_lsn.value) {
+      lose({entered.header.number, entered.begin}, {entered.header.first_lsn},
+           "frames before this segment are missing");
+    }
+  }
+
+  [[nodiscard]] bool follows(const SegmentScanner::Step& step) const {
+    const bool chained = !chain_known_ || step.header.chain == mark_.chain;
+    return chained && step.header.first_lsn >= mark_.next_lsn.value &&
+           step.header.first_event >= mark_.next_event;
+  }
+
+  // Whether anything says that the frame at `at` was durable.
+  [[nodiscard]] bool is_covered(Position at) {
+    if (options_.live_end) {
+      return true;  // a writer lives, and it has said so
+    }
+    if (scan_.evidence <= at && !looked_ahead_) {
+      look_ahead();
+    }
+    return scan_.evidence > at;
+  }
+
+  // Evidence for a place can only stand after it: takes in what all later frames know.
+  void look_ahead() {
+    looked_ahead_ = true;
+    for (std::size_t i = index_; i < scan_.path.size(); ++i) {
+      const LogSegment& later = scan_.path[i];
+      scan_.evidence = std::max(scan_.evidence, later.header.durable);
+      if (mutant_is(Mutant::evidence_by_later_header) && i > index_) {
+        scan_.evidence = std::max(scan_.evidence, Position{later.header.number, later.begin});
+      }
+      auto file = open_path(i);
+      if (!file) {
+        continue;
+      }
+      SegmentScanner scanner(**file, later.header, limit_of(i));
+      std::uint64_t at = i == index_ ? mark_.at.offset : later.begin;
+      while (const auto found = scanner.find_frame(at)) {
+        const SegmentScanner::Step step = scanner.look(*found);
+        scan_.evidence = std::max(scan_.evidence, step.header.durable);
+        durable_lsn_ = std::max(durable_lsn_, step.header.durable_lsn);
+        at = std::max(step.next_offset, *found + later.header.block_bytes);
+      }
+    }
+  }
+
+  void accept(const SegmentScanner::Step& step) {
+    const FrameHeader& header = step.header;
+    if (header.first_lsn > mark_.next_lsn.value && !chain_known_) {
+      lose(mark_.at, {header.first_lsn}, "the frames between are damaged");
+    }
+    scan_.uncovered.push_back({.at = mark_.at,
+                               .before = mark_,
+                               .empty = header.record_count == 0 && header.entry_bytes == 0});
+    scan_.evidence = std::max(scan_.evidence, header.durable);
+    durable_lsn_ = std::max(durable_lsn_, header.durable_lsn);
+    trim_covered();
+    count_records(step.frame);
+    for (const Checkpoint& checkpoint : checkpoints_of(step.frame.view)) {
+      scan_.checkpoints.apply(checkpoint);
+    }
+    for (const Event& event : events_of(step.frame.view)) {
+      ++mark_.totals.events;
+      if (event.kind == EventKind::gap) {
+        ++mark_.totals.gaps;
+        mark_.totals.lost_records += event.records;
+        forget_damage(event);
+      }
+    }
+    mark_.next_lsn = {header.first_lsn + header.record_count};
+    mark_.next_event = header.first_event + header.event_count;
+    mark_.chain = header.header_crc;
+    mark_.at.offset = step.next_offset;
+    chain_known_ = true;
+    scan_.clean = (header.flags & kFrameClean) != 0;
+    scan_.boot_ordinal = std::max(scan_.boot_ordinal, header.boot_ordinal);
+    scan_.wall_minus_boot_ns = header.built_unix_ns - header.built_boot_ns;
+  }
+
+  void trim_covered() {
+    while (!scan_.uncovered.empty() && scan_.uncovered.front().at < scan_.evidence) {
+      scan_.uncovered.pop_front();
+    }
+  }
+
+  void count_records(const CheckedFrame& frame) {
+    const FrameHeader& header = frame.view.header;
+    auto damaged = frame.damaged_records.begin();
+    for (std::uint32_t i = 0; i < header.record_count; ++i) {
+      const auto entry =
+          load<TableEntry>(frame.view.table.data() + std::size_t{i} * sizeof(TableEntry));
+      const Lsn lsn{header.first_lsn + i};
+      if (damaged != frame.damaged_records.end() && *damaged == i) {
+        ++damaged;
+        mark_.next_lsn = lsn;
+        lose(mark_.at, lsn.next(), "the record is damaged");
+        continue;
+      }
+      ++mark_.totals.records;
+      mark_.totals.payload_bytes += entry.payload_bytes;
+      mark_.totals.min_unix_ns = std::min(mark_.totals.min_unix_ns, entry.observed_unix_ns);
+      mark_.totals.max_unix_ns = std::max(mark_.totals.max_unix_ns, entry.observed_unix_ns);
+    }
+  }
+
+  // Remembers that the LSNs from the next one up to `to` (exclusive) are gone.
+  void lose(Position at, Lsn to, std::string why) {
+    const Lsn first = mark_.next_lsn;
+    if (to.value > first.value) {
+      mark_.next_lsn = to;
+      scan_.lost_records += to.value - first.value;
+      if (!scan_.damages.empty() && scan_.damages.back().last_lost.next() == first &&
+          (scan_.damages.back().segment == at.segment || scan_.damages.size() >= kDamagesMax)) {
+        scan_.damages.back().last_lost = {to.value - 1};
+        return;
+      }
+    }
+    const bool any = to.value > first.value;
+    scan_.damages.push_back({.segment = at.segment,
+                             .offset = at.offset,
+                             .first_lost = any ? first : Lsn{0},
+                             .last_lost = any ? Lsn{to.value - 1} : Lsn{0},
+                             .why = std::move(why)});
+  }
+
+  // A gap event tells that an earlier open has found this damage already.
+  void forget_damage(const Event& event) {
+    const auto same = [&event](const Damage& damage) {
+      return damage.first_lost.value != 0 && damage.first_lost == event.first_lost &&
+             damage.last_lost == event.last_lost;
+    };
+    for (const Damage& damage : scan_.damages) {
+      if (same(damage)) {
+        scan_.lost_records -= damage.last_lost.value - damage.first_lost.value + 1;
+      }
+    }
+    std::erase_if(scan_.damages, same);
+  }
+
+  // Goes on behind a place that was durable once and does not hold any more.
+  Status pass_damage(SegmentScanner& scanner, const SegmentScanner::Step& step,
+                     std::uint64_t limit) {
+    const std::uint64_t block = segment().header.block_bytes;
+    if (step.found == Found::damaged_body && step.header.first_lsn >= mark_.next_lsn.value) {
+      lose(mark_.at, {step.header.first_lsn + step.header.record_count}, "the frame is damaged");
+      mark_.next_event = step.header.first_event + step.header.event_count;
+      mark_.chain = step.header.header_crc;
+      mark_.at.offset = step.next_offset;
+      return {};
+    }
+    const std::string why =
+        step.found == Found::unreadable ? step.why : std::string("the frame is damaged");
+    const auto next = scanner.find_frame(mark_.at.offset + block);
+    chain_known_ = false;
+    if (next) {
+      const SegmentScanner::Step found = scanner.look(*next);
+      lose(mark_.at, {found.header.first_lsn}, why);
+      mark_.at.offset = *next;
+      return {};
+    }
+    if (!is_last()) {
+      lose(mark_.at, {scan_.path[index_ + 1].header.first_lsn}, why);
+      mark_.at.offset = limit;
+      return {};
+    }
+    // The damage reaches the end of the log: nobody can tell how many records there were, so as
+    // many LSNs are left out as could have been there.
+    const std::uint64_t content_end =
+        std::max(scanner.end_of_content(mark_.at.offset),
+                 scan_.evidence.segment == mark_.at.segment ? scan_.evidence.offset : 0);
+    const std::uint64_t possible = (content_end - mark_.at.offset) / sizeof(TableEntry);
+    lose(mark_.at, {std::max(mark_.next_lsn.value + possible, durable_lsn_ + 1)},
+         why + ", up to the end of the log");
+    mark_.at.offset = std::min(round_up(content_end, block), limit);
+    end_here(false);
+    return {};
+  }
+
+  void end_here(bool dropped_something) {
+    ended_ = true;
+    scan_.dropped_tail = dropped_something || !is_last();
+    scan_.path[index_].end = mark_.at.offset;
+  }
+
+  void finish() {
+    if (options_.live_end) {
+      scan_.evidence = std::max(scan_.evidence, *options_.live_end);
+    }
+    trim_covered();
+    scan_.end = mark_;
+  }
+
+  io::FileSystem& files_;
+  const LogScanOptions& options_;
+  LogScan& scan_;
+  LogMark mark_;
+  std::size_t index_ = 0;
+  bool chain_known_ = true;
+  bool looked_ahead_ = false;
+  bool ended_ = false;
+  std::uint64_t durable_lsn_ = 0;
+};
+
+// Reading starts here: at the first segment, or near the end when only that is asked for.
+std::size_t first_segment_of(const LogScan& scan, const LogScanOptions& options) {
+  if (!options.only_tail) {
+    return 0;
+  }
+  // In the window of two frames the last one may stand alone in its segment; both must be judged.
+  std::size_t first = scan.path.size() - std::min<std::size_t>(scan.path.size(), 2);
+  while (first > 0 && scan.path[first].rebuilt) {
+    --first;
+  }
+  return first;
+}
+
+}  // namespace
+
+Event gap_event_of(const Damage& damage, std::string_view directory) {
+  Event event;
+  event.kind = EventKind::gap;
+  event.first_lost = damage.first_lost;
+  event.last_lost = damage.last_lost;
+  const std::string place = fmt::format("{}/{} at offset {}", directory,
+                                        segment_file_name(damage.segment), damage.offset);
+  if (damage.first_lost.value == 0) {
+    event.text = fmt::format("{}: {}; no record is known to be lost", place, damage.why);
+    return event;
+  }
+  event.records = damage.last_lost.value - damage.first_lost.value + 1;
+  event.text = fmt::format("{}: {}; LSN {} to {} cannot be read", place, damage.why,
+                           damage.first_lost.value, damage.last_lost.value);
+  return event;
+}
+
+Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
+  LogScan scan;
+  KIFA_TRY(find_path(files, options, scan));
+  if (scan.path.empty()) {
+    return scan;
+  }
+  KIFA_TRY(ForwardPass(files, options, scan).run(first_segment_of(scan, options)));
+  return scan;
+}
+
+}  // namespace kifa::store

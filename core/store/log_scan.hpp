@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/status.hpp"
+#include "core/io/file_system.hpp"
+#include "core/store/checkpoint_map.hpp"
+#include "core/store/format.hpp"
+#include "core/store/frame_view.hpp"
+#include "core/store/records.hpp"
+#include "core/store/segment_scanner.hpp"
+#include "core/store/status_file.hpp"
+
+// What a store directory holds, found out by reading alone. Nothing here writes.
+namespace kifa::store {
+
+// One segment of the log.
+struct LogSegment {
+  SegmentHeader header;
+  std::uint64_t begin = 0;  // first frame
+  std::uint64_t end = 0;    // the log does not go on here at or after this offset; 0: not known yet
+  bool rebuilt = false;     // both header copies were damaged
+};
+
+// Records that are gone, with the place where they were.
+struct Damage {
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  Lsn first_lost;  // inclusive; 0: no LSN is known to be lost
+  Lsn last_lost;
+  std::string why;
+};
+[[nodiscard]] Event gap_event_of(const Damage& damage, std::string_view directory);
+
+// The state of the log at one place.
+struct LogMark {
+  Position at;
+  std::uint32_t chain = 0;  // header checksum of the frame before, 0: none
+  Lsn next_lsn{1};
+  std::uint64_t next_event = 1;
+  Totals totals;
+};
+
+struct UncoveredFrame {
+  Position at;
+  LogMark before;
+  bool empty = false;  // a watermark: nothing is lost without it
+};
+
+struct LogScan {
+  StoreId store_id{};
+  bool exists = false;           // there is a store in the directory
+  std::vector<LogSegment> path;  // the log, oldest first
+  Position evidence;             // the highest position known to be durable
+  LogMark end;                   // nothing after it counts
+  std::deque<UncoveredFrame>
+      uncovered;                   // the frames before `end` that no evidence covers, in order
+  std::vector<Damage> damages;     // met by this scan and not recorded by a gap event yet
+  std::uint64_t lost_records = 0;  // in `damages`
+  bool dropped_tail = false;       // something after `end` was begun and never acknowledged
+  bool clean = false;              // the last frame says that the writer closed the store
+  CheckpointMap checkpoints;
+  std::uint32_t boot_ordinal = 0;  // of the last frame or header; 0: none
+  std::string boot_id;
+  std::int64_t wall_minus_boot_ns = 0;  // when the last frame was built
+  std::uint32_t flush_mode = 0;
+  std::uint64_t highest_number = 0;     // of any segment file, whatever is in it
+  std::vector<std::uint64_t> spares;    // never used or recycled, in order
+  std::vector<std::uint64_t> dead;      // off the path, in order
+  std::vector<std::uint64_t> suspects;  // damaged beyond telling what they are; left alone
+  std::uint64_t file_bytes = 0;         // of all files
+  std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
+  std::optional<StatusSlot> status;
+  std::vector<std::string> leftovers;  // unfinished files of an earlier writer
+  std::vector<std::string> foreign;    // names that are not the store's
+
+  // The end of what evidence covers: the log is continued from here, and later frames are carried
+  // over.
+  [[nodiscard]] const LogMark& covered() const {
+    return uncovered.empty() ? end : uncovered.front().before;
+  }
+};
+
+struct LogScanOptions {
+  std::string directory;
+  // Reads only the end of the log: enough to know where it ends. Counters come from segment
+  // headers; checkpoints and damage in older segments stay unknown.
+  bool only_tail = false;
+  // With a live writer: the log ends at this position and nothing is asked about what is after it.
+  std::optional<Position> live_end = std::nullopt;
+};
+
+// not_found: no such directory, or no store in it. unsupported: a newer format.
+Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options);
+
+}  // namespace kifa::store

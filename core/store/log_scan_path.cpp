@@ -1,0 +1,204 @@
+#include "core/store/log_scan_path.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <ranges>
+
+namespace kifa::store {
+
+namespace {
+
+constexpr std::string_view kUnfinishedSuffix = ".tmp";
+constexpr std::string_view kQuarantineSuffix = ".damaged";
+
+struct Candidate {
+  std::uint64_t bytes = 0;
+  std::optional<FoundHeader> found;
+};
+using Candidates = std::map<std::uint64_t, Candidate>;
+
+bool is_known_name(std::string_view name) {
+  return name == kLockFileName || name == kStatusFileName ||
+         (name.ends_with(kQuarantineSuffix) &&
+          segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
+}
+
+Status list_files(io::FileSystem& files, const std::string& directory, LogScan& scan,
+                  Candidates& candidates) {
+  const auto entries = files.list(directory);
+  if (!entries) {
+    return entries.error();
+  }
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (entry.type == io::FileType::regular) {
+      const auto info = files.info(fmt::format("{}/{}", directory, entry.name));
+      scan.file_bytes += info ? info->bytes : 0;
+      if (const auto number = segment_number_of(entry.name)) {
+        candidates[*number].bytes = info ? info->bytes : 0;
+        scan.segment_file_bytes[*number] = candidates[*number].bytes;
+        scan.highest_number = std::max(scan.highest_number, *number);
+        continue;
+      }
+    }
+    if (entry.name.ends_with(kUnfinishedSuffix) && entry.name.starts_with("wal-")) {
+      scan.leftovers.push_back(entry.name);
+      const std::string_view stem(entry.name.data(), entry.name.size() - kUnfinishedSuffix.size());
+      scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
+    } else if (!is_known_name(entry.name)) {
+      scan.foreign.push_back(entry.name);
+    }
+  }
+  scan.exists = !candidates.empty() || scan.status.has_value();
+  return {};
+}
+
+Status read_headers(io::FileSystem& files, const LogScanOptions& options, Candidates& candidates) {
+  for (auto& [number, candidate] : candidates) {
+    auto file = open_segment(files, segment_path(options.directory, number));
+    if (!file) {
+      return file.error();
+    }
+    // With a live writer, segments after its durable end are its own business.
+    const bool may_rebuild = !options.live_end || number <= options.live_end->segment;
+    auto found = find_segment_header(**file, number, candidate.bytes, may_rebuild);
+    if (!found) {
+      return found.error().with_context(segment_path(options.directory, number));
+    }
+    candidate.found = *found;
+  }
+  return {};
+}
+
+// A rebuilt header does not know its predecessor: it is the segment that holds the frame before its
+// first one.
+void find_predecessor(io::FileSystem& files, const LogScanOptions& options,
+                      const Candidates& candidates, SegmentHeader& header) {
+  for (const auto& [number, candidate] : candidates | std::views::reverse) {
+    if (number >= header.number || !candidate.found) {
+      continue;
+    }
+    const SegmentHeader& earlier = candidate.found->header;
+    if (header.predecessor_number ==
+        0) {  // better than nothing: the nearest one, as far as it goes
+      header.predecessor_number = number;
+      header.predecessor_epoch = earlier.epoch;
+      header.predecessor_end = earlier.segment_bytes;
+    }
+    auto file = open_segment(files, segment_path(options.directory, number));
+    if (!file) {
+      continue;
+    }
+    SegmentScanner scanner(**file, earlier, earlier.segment_bytes);
+    std::uint64_t at = std::uint64_t{2} * earlier.block_bytes;
+    while (const auto place = scanner.find_frame(at)) {
+      const SegmentScanner::Step step = scanner.look(*place);
+      at = std::max(step.next_offset, *place + earlier.block_bytes);
+      if (step.header.header_crc == header.predecessor_chain) {
+        header.predecessor_number = number;
+        header.predecessor_epoch = earlier.epoch;
+        header.predecessor_end = step.next_offset;
+        return;
+      }
+    }
+  }
+}
+
+std::uint64_t tip_of(const LogScanOptions& options, const Candidates& candidates) {
+  if (options.live_end) {
+    return options.live_end->segment;
+  }
+  for (const auto& [number, candidate] : candidates | std::views::reverse) {
+    if (candidate.found) {
+      return number;
+    }
+  }
+  return 0;
+}
+
+std::uint64_t earlier_segment(const Candidates& candidates, std::uint64_t number) {
+  for (const auto& [earlier, candidate] : candidates | std::views::reverse) {
+    if (earlier < number && candidate.found) {
+      return earlier;
+    }
+  }
+  return 0;
+}
+
+void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates& candidates,
+               LogScan& scan) {
+  std::uint64_t number = tip_of(options, candidates);
+  std::optional<std::uint64_t> epoch;
+  while (number != 0) {
+    auto at = candidates.find(number);
+    if (at == candidates.end() || !at->second.found ||
+        (epoch && at->second.found->header.epoch != *epoch)) {
+      // The file is missing or another one: the nearest earlier segment is taken, and the frames
+      // between are a gap.
+      number = earlier_segment(candidates, number);
+      epoch.reset();
+      continue;
+    }
+    FoundHeader& found = *at->second.found;
+    if (found.rebuilt) {
+      find_predecessor(files, options, candidates, found.header);
+    }
+    scan.path.push_back({.header = found.header,
+                         .begin = std::uint64_t{2} * found.header.block_bytes,
+                         .end = 0,
+                         .rebuilt = found.rebuilt});
+    epoch = found.header.predecessor_epoch;
+    number =
+        std::min(found.header.predecessor_number, number - 1);  // strictly back, whatever it says
+  }
+  std::ranges::reverse(scan.path);
+}
+
+}  // namespace
+
+std::string segment_path(std::string_view directory, std::uint64_t number) {
+  return fmt::format("{}/{}", directory, segment_file_name(number));
+}
+
+Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& scan) {
+  auto status = read_status(files, options.directory);
+  if (!status) {
+    return status.error().with_context(options.directory);
+  }
+  scan.status = *status;
+  Candidates candidates;
+  KIFA_TRY(list_files(files, options.directory, scan, candidates));
+  KIFA_TRY(read_headers(files, options, candidates));
+  walk_back(files, options, candidates, scan);
+  const auto on_path = [&scan](std::uint64_t number) {
+    return std::ranges::any_of(
+        scan.path, [number](const LogSegment& segment) { return segment.header.number == number; });
+  };
+  for (const LogSegment& segment : scan.path) {
+    if (!segment.rebuilt) {
+      scan.store_id = segment.header.store_id;
+    }
+  }
+  if (scan.status && scan.store_id == StoreId{}) {
+    scan.store_id = scan.status->store_id;
+  }
+  if (scan.status && scan.status->store_id == scan.store_id) {
+    scan.evidence = scan.status->durable;
+  }
+  for (const auto& [number, candidate] : candidates) {
+    // Spares have higher numbers than any segment that was used; without a header, a lower one is
+    // damaged, and not ours to use again.
+    const bool after_log = number > scan.evidence.segment &&
+                           (scan.path.empty() || number > scan.path.back().header.number);
+    if (!candidate.found) {
+      (after_log ? scan.spares : scan.suspects).push_back(number);
+    } else if (!on_path(number)) {
+      scan.dead.push_back(number);
+    }
+  }
+  return {};
+}
+
+}  // namespace kifa::store

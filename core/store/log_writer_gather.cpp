@@ -1,0 +1,331 @@
+// How appends become frames: checking, copying, waiting for room.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/base/assert.hpp"
+#include "core/base/limits.hpp"
+#include "core/store/log_writer.hpp"
+
+namespace kifa::store {
+
+namespace {
+
+constexpr std::size_t kGatheredFramesMax = 2;      // closed frames that wait for a slot
+constexpr std::size_t kInlineFrameBytes = 64_KiB;  // larger ones are left to the helper thread
+constexpr std::size_t kFreeFramesMax = 4;
+constexpr std::int64_t kClockJumpNs = 1'000'000'000;
+constexpr std::size_t kEventTextBytesMax = 4096;
+
+std::size_t group_bytes(const BatchView& batch, std::span<const Attribute> attributes) {
+  std::size_t bytes =
+      sizeof(EntryHeader) + sizeof(GroupEntry) + batch.pipeline.size() + batch.source.size() + 8;
+  for (const Attribute& attribute : attributes) {
+    bytes += 2 * sizeof(std::uint32_t) + attribute.key.size() + attribute.value.size();
+  }
+  return bytes;
+}
+
+std::size_t checkpoint_bytes(const Checkpoint& checkpoint) {
+  return sizeof(EntryHeader) + sizeof(CheckpointEntry) + checkpoint.origin.size() +
+         checkpoint.key.size() + checkpoint.state.size() + 8;
+}
+
+std::size_t event_bytes(const Event& event) {
+  return sizeof(EntryHeader) + sizeof(EventEntry) + event.text.size() + 8;
+}
+
+std::size_t side_bytes(const BatchView& batch) {
+  std::size_t bytes = 0;
+  for (const Checkpoint& checkpoint : batch.checkpoints) {
+    bytes += checkpoint_bytes(checkpoint);
+  }
+  for (const Event& event : batch.events) {
+    bytes += event_bytes(event);
+  }
+  return bytes;
+}
+
+// Counts what records add to a frame, one after the other.
+class RecordSizer final {
+ public:
+  explicit RecordSizer(const BatchView& batch) : batch_(batch) {}
+  std::size_t next(const RecordView& record) {
+    std::size_t bytes = record.payload.size() + sizeof(TableEntry);
+    if (first_ || record.attributes.data() != known_ || record.attributes.size() != count_) {
+      first_ = false;
+      known_ = record.attributes.data();
+      count_ = record.attributes.size();
+      bytes += group_bytes(batch_, record.attributes);
+    }
+    return bytes;
+  }
+
+ private:
+  const BatchView& batch_;
+  bool first_ = true;
+  const Attribute* known_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+Status check_attributes(std::span<const Attribute> attributes) {
+  std::size_t bytes = 0;
+  for (const Attribute& attribute : attributes) {
+    bytes += attribute.key.size() + attribute.value.size();
+  }
+  if (attributes.size() > limits::kAttributesMax || bytes > limits::kAttributeBytesMax) {
+    return {Code::invalid, fmt::format("a record has {} attributes of {} bytes; at most {} of {} "
+                                       "bytes together are kept",
+                                       attributes.size(), bytes, limits::kAttributesMax,
+                                       limits::kAttributeBytesMax)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status LogWriter::check_batch(const BatchView& batch) const {
+  if (batch.pipeline.size() > limits::kNameBytesMax ||
+      batch.source.size() > limits::kNameBytesMax) {
+    return {Code::invalid,
+            fmt::format("pipeline and source names have at most {} bytes", limits::kNameBytesMax)};
+  }
+  const Attribute* known = nullptr;
+  for (const RecordView& record : batch.records) {
+    if (record.payload.size() > options_.record_bytes_max) {
+      return {Code::invalid,
+              fmt::format("a record of {} bytes is longer than record_bytes_max ({})",
+                          record.payload.size(), options_.record_bytes_max)};
+    }
+    if (record.attributes.data() != known) {
+      known = record.attributes.data();
+      KIFA_TRY(check_attributes(record.attributes));
+    }
+  }
+  for (const Checkpoint& checkpoint : batch.checkpoints) {
+    if (checkpoint.key.size() > limits::kCheckpointKeyBytesMax ||
+        checkpoint.state.size() > limits::kCheckpointStateBytesMax ||
+        checkpoint.origin.size() > 2 * limits::kNameBytesMax + 1) {
+      return {Code::invalid,
+              fmt::format("the checkpoint `{}` of {} exceeds its limits (key {}, state {} bytes)",
+                          checkpoint.key, checkpoint.origin, limits::kCheckpointKeyBytesMax,
+                          limits::kCheckpointStateBytesMax)};
+    }
+  }
+  if (side_bytes(batch) > frame_bytes_max_ / 2) {
+    return {Code::invalid,
+            fmt::format("one batch has {} bytes of checkpoints and events; at most "
+                        "{} fit into a segment of {} bytes",
+                        side_bytes(batch), frame_bytes_max_ / 2, options_.segment_bytes)};
+  }
+  return {};
+}
+
+std::size_t LogWriter::gathered_bytes() const {
+  std::size_t bytes = 0;
+  for (const FramePtr& frame : gathered_) {
+    bytes += frame->builder.frame_bytes();
+  }
+  return bytes;
+}
+
+// Waits until little enough is gathered to take more in; leads frames itself meanwhile.
+Status LogWriter::wait_for_room() {
+  for (;;) {
+    KIFA_TRY(usable());
+    if (is_blocked()) {
+      return {Code::no_space, "the store takes no more input until there is space"};
+    }
+    if (gathered_.size() <= kGatheredFramesMax && (gathered_.empty() || gathered_.size() == 1 ||
+                                                   gathered_bytes() < 2 * frame_target_bytes_)) {
+      return {};
+    }
+    if (do_some_work()) {
+      continue;
+    }
+    if (!threads_) {
+      return {Code::no_space, "the store takes no more input until there is space"};
+    }
+    changed_.wait(mutex_);
+  }
+}
+
+LogWriter::FramePtr LogWriter::new_frame() {
+  if (free_.empty()) {
+    return std::make_unique<Frame>(options_.block_bytes);
+  }
+  FramePtr frame = std::move(free_.back());
+  free_.pop_back();
+  return frame;
+}
+
+void LogWriter::free_frame(FramePtr frame) {
+  if (free_.size() >= kFreeFramesMax) {
+    return;
+  }
+  frame->builder.clear();
+  frame->pending.clear();
+  frame->checkpoints.clear();
+  frame->closed = false;
+  frame->segment.reset();
+  frame->rotation.reset();
+  frame->place = {};
+  frame->writing = false;
+  frame->written = false;
+  frame->durable_write = false;
+  frame->retry = false;
+  free_.push_back(std::move(frame));
+}
+
+// The frame that records are gathered into now.
+LogWriter::Frame& LogWriter::open_frame() {
+  if (gathered_.empty() || gathered_.back()->closed) {
+    if (gathered_.empty()) {
+      gathering_since_ns_ = clock_.now_mono_ns();
+    }
+    gathered_.push_back(new_frame());
+  }
+  return *gathered_.back();
+}
+
+void LogWriter::gather_event(Event event) {
+  event.text.resize(std::min(event.text.size(), kEventTextBytesMax));
+  open_frame().builder.add_event(event);
+}
+
+void LogWriter::gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns) {
+  const std::int64_t moved = wall_minus_boot_ns_ ? wall_minus_boot_ns - *wall_minus_boot_ns_ : 0;
+  wall_minus_boot_ns_ = wall_minus_boot_ns;
+  if (std::abs(moved) <= kClockJumpNs) {
+    return;
+  }
+  Event event;
+  event.kind = EventKind::clock_jump;
+  event.observed_unix_ns = now_unix_ns;
+  event.text = fmt::format("the wall clock moved by {:+.3f} s against the boot clock",
+                           static_cast<double>(moved) / 1e9);
+  gather_event(std::move(event));
+}
+
+void LogWriter::gather_checkpoints(std::span<const Checkpoint> checkpoints) {
+  Frame& frame = open_frame();
+  for (const Checkpoint& checkpoint : checkpoints) {
+    if (!checkpoints_.has_room_for(checkpoint)) {
+      if (!checkpoint_limit_told_) {
+        checkpoint_limit_told_ = true;
+        report_(Severity::warning,
+                fmt::format("the position of {} `{}` is not kept: the store has {} streams, the "
+                            "most that it keeps positions of",
+                            checkpoint.origin, checkpoint.key, checkpoints_.size()));
+      }
+      continue;
+    }
+    frame.builder.add_checkpoint(checkpoint);
+    frame.checkpoints.push_back(checkpoint);
+  }
+}
+
+// A batch goes whole into one frame if it fits into any; otherwise it is cut, and its checkpoints
+// and events come with the last piece, behind all records that they speak of.
+void LogWriter::gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns) {
+  RecordSizer whole(batch);
+  std::size_t bytes = side_bytes(batch);
+  for (const RecordView& record : batch.records) {
+    bytes += whole.next(record);
+  }
+  const auto close_if_over = [this](std::size_t more,
+                                    std::size_t limit) KIFA_NO_THREAD_SAFETY_ANALYSIS {
+    if (!gathered_.empty() && !gathered_.back()->closed && !gathered_.back()->builder.empty() &&
+        gathered_.back()->builder.frame_bytes() + more > limit) {
+      gathered_.back()->closed = true;
+    }
+  };
+  close_if_over(bytes, frame_target_bytes_);
+  if (bytes + sizeof(FrameHeader) + 64 <= frame_bytes_max_) {
+    open_frame().builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+    return;
+  }
+  std::size_t from = 0;
+  std::size_t piece_bytes = 0;
+  RecordSizer sizer(batch);
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    const std::size_t more = sizer.next(batch.records[i]);
+    if (piece_bytes > 0 && piece_bytes + more > frame_target_bytes_) {
+      open_frame().builder.add_records(batch, from, i, wall_minus_boot_ns);
+      open_frame().closed = true;
+      from = i;
+      piece_bytes = group_bytes(batch, batch.records[i].attributes);
+    }
+    piece_bytes += more;
+  }
+  open_frame().builder.add_records(batch, from, batch.records.size(), wall_minus_boot_ns);
+  close_if_over(side_bytes(batch), frame_bytes_max_);
+}
+
+void LogWriter::gather(const BatchView& batch, DurableCallback callback,
+                       std::shared_ptr<Waiter> waiter) {
+  const std::int64_t now_unix_ns = clock_.now_unix_ns();
+  const std::int64_t wall_minus_boot_ns = now_unix_ns - clock_.now_boot_ns();
+  gather_clock_jump(now_unix_ns, wall_minus_boot_ns);
+  gather_pieces(batch, wall_minus_boot_ns);
+  gather_checkpoints(batch.checkpoints);
+  for (const Event& event : batch.events) {
+    gather_event(event);
+  }
+  Frame& last = open_frame();
+  last.pending.push_back({.callback = std::move(callback),
+                          .waiter = std::move(waiter),
+                          .end_index = last.builder.record_count(),
+                          .record_count = batch.records.size()});
+  ++accepted_appends_;
+}
+
+Status LogWriter::append(const BatchView& batch, DurableCallback durable) {
+  const MutexLock lock(mutex_);
+  KIFA_TRY(usable());
+  KIFA_TRY(check_batch(batch));
+  KIFA_TRY(wait_for_room());
+  gather(batch, std::move(durable), nullptr);
+  if (!threads_) {
+    do_all_work();
+  } else if (in_flight_.empty() && gathered_.front()->builder.frame_bytes() <= kInlineFrameBytes &&
+             can_lead()) {
+    lead();  // handing a small frame to another thread would cost more than it saves
+  }
+  poke_helper();
+  deliver();
+  return {};
+}
+
+Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
+  const MutexLock lock(mutex_);
+  KIFA_TRY(usable());
+  KIFA_TRY(check_batch(batch));
+  KIFA_TRY(wait_for_room());
+  auto waiter = std::make_shared<Waiter>();
+  ++waiter_count_;
+  gather(batch, {}, waiter);
+  while (!waiter->done) {
+    if (do_some_work()) {
+      continue;
+    }
+    if (!threads_) {
+      break;
+    }
+    changed_.wait(mutex_);
+  }
+  --waiter_count_;
+  poke_helper();
+  deliver();
+  if (!waiter->done) {
+    return Status(Code::no_space,
+                  "the batch was taken and waits for space; whether it is kept is not known yet");
+  }
+  if (!waiter->receipt.status) {
+    return waiter->receipt.status;
+  }
+  return waiter->receipt.first_lsn;
+}
+
+}  // namespace kifa::store

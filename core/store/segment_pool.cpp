@@ -1,0 +1,222 @@
+#include "core/store/segment_pool.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/store/log_scan_path.hpp"
+#include "core/store/mutants.hpp"
+
+namespace kifa::store {
+
+namespace {
+
+// Small pieces leave the disk to the commits beside them (p99 0.3 ms against 3 ms with 1 MiB);
+// large ones fill faster.
+constexpr std::size_t kPieceBytes = 64_KiB;
+constexpr std::size_t kHurryPieceBytes = 1_MiB;
+constexpr std::chrono::seconds kRetryAfter{1};
+
+}  // namespace
+
+SegmentPool::SegmentPool(io::FileSystem& files, Options options)
+    : files_(files),
+      options_(std::move(options)),
+      next_number_(options_.next_number),
+      file_bytes_(options_.file_bytes) {}
+
+SegmentPool::~SegmentPool() { stop(); }
+
+void SegmentPool::add(std::uint64_t number) {
+  const MutexLock lock(mutex_);
+  spares_.push_back(number);
+}
+
+Status SegmentPool::recycle(std::uint64_t number) {
+  std::uint64_t next = 0;
+  {
+    const MutexLock lock(mutex_);
+    next = next_number_++;
+  }
+  KIFA_TRY(files_.rename(segment_path(options_.directory, number),
+                         segment_path(options_.directory, next)));
+  KIFA_TRY(files_.sync_directory(options_.directory));
+  add(next);
+  return {};
+}
+
+Result<std::optional<SegmentPool::Spare>> SegmentPool::take() {
+  Spare spare;
+  {
+    const MutexLock lock(mutex_);
+    if (spares_.empty()) {
+      return std::optional<Spare>();
+    }
+    spare.number = spares_.front();
+    spares_.pop_front();
+    ++taken_while_filling_;
+    work_ = true;
+  }
+  changed_.notify_all();
+  auto file = open_for_writing(segment_path(options_.directory, spare.number), false, spare.direct);
+  if (!file) {
+    return file.error();
+  }
+  spare.file = std::move(*file);
+  return std::optional<Spare>(std::move(spare));
+}
+
+bool SegmentPool::has_spare() const { return spare_count() > 0; }
+
+std::size_t SegmentPool::spare_count() const {
+  const MutexLock lock(mutex_);
+  return spares_.size();
+}
+
+Status SegmentPool::failure() const {
+  const MutexLock lock(mutex_);
+  return failure_;
+}
+
+std::uint64_t SegmentPool::filled_bytes() const {
+  const MutexLock lock(mutex_);
+  return filled_bytes_;
+}
+
+void SegmentPool::hurry() {
+  {
+    const MutexLock lock(mutex_);
+    if (hurry_) {
+      return;
+    }
+    hurry_ = true;
+    work_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::size_t SegmentPool::wanted() const { return std::min(wanted_, kSparesMax); }
+
+Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::string& path,
+                                                                bool exclusive, bool& direct) {
+  io::OpenOptions how{.access = io::Access::read_write,
+                      .create = exclusive,
+                      .exclusive = exclusive,
+                      .direct = true};
+  auto file = files_.open(path, how);
+  direct = file.has_value();
+  if (!file && file.error().code() == Code::unsupported) {
+    how.direct = false;
+    // Opening with O_DIRECT may have made the file before it was refused.
+    how.exclusive = false;
+    return files_.open(path, how);
+  }
+  return file;
+}
+
+Status SegmentPool::fill(const std::string& path) {
+  bool direct = false;
+  auto file = open_for_writing(path, true, direct);
+  if (!file) {
+    return file.error();
+  }
+  io::AlignedBuffer zeros(kHurryPieceBytes, kBlockBytesMax);
+  std::ranges::fill(zeros.span(), std::byte{0});
+  for (std::uint64_t at = 0; at < options_.segment_bytes;) {
+    std::size_t piece = kPieceBytes;
+    {
+      const MutexLock lock(mutex_);
+      piece = hurry_ ? kHurryPieceBytes : kPieceBytes;
+      filled_bytes_ += piece;
+    }
+    piece = std::min<std::uint64_t>(piece, options_.segment_bytes - at);
+    const auto written = (*file)->write_at(zeros.span().first(piece), at, io::WriteMode::buffered);
+    if (!written) {
+      return written.error();
+    }
+    at += *written;
+    if (*written == 0) {
+      return Status(Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path));
+    }
+  }
+  return (*file)->sync_all();
+}
+
+Result<bool> SegmentPool::make_one() {
+  std::uint64_t number = 0;
+  {
+    const MutexLock lock(mutex_);
+    work_ = false;
+    if (spares_.size() >= wanted()) {
+      return false;
+    }
+    if (options_.disk_budget_bytes != 0 &&
+        file_bytes_ + options_.segment_bytes > options_.disk_budget_bytes) {
+      failure_ = Status(
+          Code::no_space,
+          fmt::format("the disk budget of {} is used up: {} bytes of {}; raise disk_budget or "
+                      "free space by moving the store to a larger disk",
+                      options_.directory, file_bytes_, options_.disk_budget_bytes));
+      return failure_;
+    }
+    number = next_number_++;
+    taken_while_filling_ = 0;
+  }
+  const std::string path = segment_path(options_.directory, number);
+  const std::string unfinished = path + ".tmp";
+  Status status = fill(unfinished);
+  if (status) {
+    status = files_.rename(unfinished, path);
+  }
+  if (status && !mutant_is(Mutant::no_directory_sync)) {
+    status = files_.sync_directory(options_.directory);
+  }
+  if (!status) {
+    // Whichever name it has got: a spare that may vanish in a power cut must not be used.
+    ignore(files_.remove(unfinished), "the failure to make it is what counts");
+    ignore(files_.remove(path), "the failure to make it is what counts");
+  }
+  const MutexLock lock(mutex_);
+  failure_ = status;
+  if (!status) {
+    return status;
+  }
+  spares_.push_back(number);
+  file_bytes_ += options_.segment_bytes;
+  wanted_ = std::max<std::size_t>(1, 2 * taken_while_filling_);
+  hurry_ = hurry_ && spares_.size() < wanted();
+  return true;
+}
+
+void SegmentPool::start(std::function<void()> on_change) {
+  on_change_ = std::move(on_change);
+  thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
+  ::pthread_setname_np(thread_.native_handle(), "kifa-segments");
+}
+
+void SegmentPool::stop() {
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    changed_.notify_all();
+    thread_.join();
+  }
+}
+
+void SegmentPool::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    const Result<bool> made = make_one();
+    if (!made || *made) {
+      on_change_();
+    }
+    const MutexLock lock(mutex_);
+    if (!made) {
+      changed_.wait_for(mutex_, stop, kRetryAfter, [] { return false; });
+    } else if (!*made) {
+      changed_.wait(mutex_, stop, [this]() KIFA_NO_THREAD_SAFETY_ANALYSIS { return work_; });
+    }
+  }
+}
+
+}  // namespace kifa::store

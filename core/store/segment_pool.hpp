@@ -1,0 +1,99 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "core/base/status.hpp"
+#include "core/base/thread_annotations.hpp"
+#include "core/io/file_system.hpp"
+#include "core/store/format.hpp"
+
+namespace kifa::store {
+
+// Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced,
+// renamed, and the directory synced. A spare is therefore complete or not there.
+//
+// Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
+// on a thread of its
+//          own, where a failure is tried again every second.
+// Limits:  at most kSparesMax spares; all segments together within the disk budget.
+class SegmentPool final {
+ public:
+  struct Options {
+    std::string directory;
+    std::uint64_t segment_bytes = 16_MiB;
+    std::uint64_t disk_budget_bytes = 0;  // 0: none
+    std::uint64_t file_bytes = 0;         // all files that are there now
+    std::uint64_t next_number = 1;        // never used by any file
+  };
+  static constexpr std::size_t kSparesMax = 8;
+
+  SegmentPool(io::FileSystem& files, Options options);
+  SegmentPool(const SegmentPool&) = delete;
+  SegmentPool& operator=(const SegmentPool&) = delete;
+  ~SegmentPool();
+
+  struct Spare {
+    std::uint64_t number = 0;
+    std::unique_ptr<io::File>
+        file;  // for reading and writing, O_DIRECT where the file system allows it
+    bool direct = false;
+  };
+
+  // Takes in a complete spare that is there already.
+  void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
+  // Renames a dead segment to the next number and takes it in. Its old frames carry an old number
+  // and epoch.
+  Status recycle(std::uint64_t number) KIFA_EXCLUDES(mutex_);
+
+  // The oldest spare; nullopt: none is ready.
+  Result<std::optional<Spare>> take() KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] bool has_spare() const KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] std::size_t spare_count() const KIFA_EXCLUDES(mutex_);
+  // Why no spare could be made last time; ok: it could, or nobody has tried.
+  [[nodiscard]] Status failure() const KIFA_EXCLUDES(mutex_);
+  // A writer is about to wait: fill in large pieces.
+  void hurry() KIFA_EXCLUDES(mutex_);
+  // Bytes that were written to fill spares.
+  [[nodiscard]] std::uint64_t filled_bytes() const KIFA_EXCLUDES(mutex_);
+
+  // Makes one spare if fewer than wanted are there; returns whether it made one.
+  Result<bool> make_one() KIFA_EXCLUDES(mutex_);
+
+  // Keeps the pool filled in the background; `on_change` is called after each spare and each new
+  // failure.
+  void start(std::function<void()> on_change);
+  void stop();
+
+ private:
+  Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
+                                                     bool& direct);
+  void run(std::stop_token stop);
+  [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
+
+  io::FileSystem& files_;
+  const Options options_;
+
+  mutable Mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t next_number_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t file_bytes_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t filled_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
+  std::size_t taken_while_filling_ KIFA_GUARDED_BY(mutex_) = 0;
+  std::size_t wanted_ KIFA_GUARDED_BY(mutex_) = 1;
+  bool hurry_ KIFA_GUARDED_BY(mutex_) = false;
+  bool work_ KIFA_GUARDED_BY(mutex_) = true;
+  Status failure_ KIFA_GUARDED_BY(mutex_);
+  std::function<void()> on_change_;
+  std::jthread thread_;
+};
+
+}  // namespace kifa::store

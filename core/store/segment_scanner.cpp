@@ -1,0 +1,188 @@
+#include "core/store/segment_scanner.hpp"
+
+#include <algorithm>
+
+namespace kifa::store {
+
+namespace {
+
+constexpr std::uint64_t kPieceBytes = 1_MiB;
+constexpr std::uint64_t kSmallPieceBytes = 64_KiB;  // around a place that the disk refuses to read
+
+bool all_zero(ByteView bytes) {
+  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+}  // namespace
+
+SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end)
+    : file_(file),
+      header_(header),
+      end_(std::min(end, header.segment_bytes)),
+      buffer_(kPieceBytes, kBlockBytesMax) {}
+
+ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
+  const std::uint64_t wanted = std::min(bytes, end_ - offset);
+  if (offset >= buffer_at_ && offset + wanted <= buffer_at_ + buffer_bytes_) {
+    return ByteView(buffer_.span())
+        .subspan(offset - buffer_at_, buffer_at_ + buffer_bytes_ - offset);
+  }
+  if (wanted > buffer_.size()) {
+    buffer_ = io::AlignedBuffer(round_up(wanted, kBlockBytesMax), kBlockBytesMax);
+  }
+  buffer_at_ = offset;
+  buffer_bytes_ = 0;
+  std::uint64_t piece = std::min<std::uint64_t>(buffer_.size(), end_ - offset);
+  Result<std::size_t> read = file_.read_at(buffer_.span().first(piece), offset);
+  if (!read && piece > kSmallPieceBytes && wanted <= kSmallPieceBytes) {
+    piece = kSmallPieceBytes;  // the bad sector may lie behind what is needed
+    read = file_.read_at(buffer_.span().first(std::min(piece, end_ - offset)), offset);
+  }
+  if (!read) {
+    why_ = read.error().message();
+    return {};
+  }
+  buffer_bytes_ = *read;
+  return ByteView(buffer_.span()).first(buffer_bytes_);
+}
+
+SegmentScanner::Step SegmentScanner::look(std::uint64_t offset) {
+  Step step;
+  step.offset = offset;
+  step.next_offset = offset;
+  if (offset + sizeof(FrameHeader) > end_) {
+    return step;
+  }
+  ByteView bytes = fetch(offset, header_.block_bytes);
+  if (bytes.empty()) {
+    step.found = Found::unreadable;
+    step.why = why_;
+    return step;
+  }
+  const std::optional<FrameHeader> header = decode_frame_header(bytes, header_, offset);
+  if (!header) {
+    return step;
+  }
+  step.header = *header;
+  const std::uint64_t padded = round_up(header->frame_bytes, header_.block_bytes);
+  step.next_offset = offset + padded;
+  bytes = fetch(offset, padded);
+  if (bytes.empty()) {
+    step.found = Found::unreadable;
+    step.why = why_;
+    return step;
+  }
+  step.frame = check_frame(*header, bytes.first(std::min<std::size_t>(padded, bytes.size())));
+  switch (step.frame.check) {
+    case FrameCheck::intact:
+      step.found = Found::frame;
+      break;
+    case FrameCheck::records_damaged:
+      step.found = Found::salvageable;
+      break;
+    case FrameCheck::body_damaged:
+      step.found = Found::damaged_body;
+      break;
+  }
+  return step;
+}
+
+std::optional<std::uint64_t> SegmentScanner::find_frame(std::uint64_t from) {
+  for (std::uint64_t at = from; at + sizeof(FrameHeader) <= end_; at += header_.block_bytes) {
+    const ByteView bytes = fetch(at, header_.block_bytes);
+    if (!bytes.empty() && decode_frame_header(bytes, header_, at)) {
+      return at;
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t SegmentScanner::end_of_content(std::uint64_t from) {
+  std::uint64_t end = from;
+  for (std::uint64_t at = from; at < end_; at += header_.block_bytes) {
+    const ByteView bytes = fetch(at, header_.block_bytes);
+    if (bytes.empty() ||
+        !all_zero(bytes.first(std::min<std::size_t>(bytes.size(), header_.block_bytes)))) {
+      end = std::min(at + header_.block_bytes, end_);
+    }
+  }
+  return end;
+}
+
+namespace {
+
+// A header made from frames that agree on number and epoch; the place of its predecessor is not
+// known.
+std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
+                                          std::uint64_t file_bytes) {
+  io::AlignedBuffer buffer(kPieceBytes, kBlockBytesMax);
+  std::optional<FrameHeader> first;
+  std::uint64_t agreeing = 0;
+  for (std::uint64_t at = 0; at < file_bytes; at += kPieceBytes) {
+    const Result<std::size_t> read =
+        file.read_at(buffer.span().first(std::min(kPieceBytes, file_bytes - at)), at);
+    for (std::size_t in_piece = 0; read && in_piece + sizeof(FrameHeader) <= *read;
+         in_piece += kBlockBytesMin) {
+      const auto header = load<FrameHeader>(buffer.data() + in_piece);
+      const bool is_frame = header.magic == kFrameMagic &&
+                            header.header_crc == header_crc_of(header) &&
+                            header.segment == number && header.offset == at + in_piece;
+      if (is_frame && (!first || header.epoch == first->epoch)) {
+        first = first ? first : header;
+        ++agreeing;
+      }
+    }
+  }
+  if (!first || agreeing == 0) {
+    return std::nullopt;
+  }
+  FoundHeader found{.header = {}, .rebuilt = true};
+  found.header.block_bytes = kBlockBytesMin;
+  found.header.number = number;
+  found.header.epoch = first->epoch;
+  found.header.segment_bytes = file_bytes;
+  found.header.first_lsn = first->first_lsn;
+  found.header.first_event = first->first_event;
+  found.header.predecessor_chain = first->chain;
+  found.header.boot_ordinal = first->boot_ordinal;
+  found.header.durable = first->durable;
+  found.header.durable_lsn = first->durable_lsn;
+  return found;
+}
+
+}  // namespace
+
+Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
+                                                       std::uint64_t file_bytes, bool may_rebuild) {
+  if (file_bytes < kSegmentBytesMin) {
+    return std::optional<FoundHeader>();
+  }
+  io::AlignedBuffer buffer(kBlockBytesMin, kBlockBytesMin);
+  for (std::uint64_t copy_at = 0; copy_at <= kBlockBytesMax;
+       copy_at = copy_at == 0 ? kBlockBytesMin : 2 * copy_at) {
+    const Result<std::size_t> read = file.read_at(buffer.span(), copy_at);
+    if (!read) {
+      continue;  // a sector that cannot be read; the other copy may do
+    }
+    const auto header = decode_segment_header(ByteView(buffer.span()).first(*read), number);
+    if (!header) {
+      return header.status();
+    }
+    if (*header && (*header)->segment_bytes <= file_bytes &&
+        (copy_at == 0 || copy_at == (*header)->block_bytes)) {
+      return std::optional<FoundHeader>({.header = **header});
+    }
+  }
+  return may_rebuild ? rebuild_header(file, number, file_bytes) : std::nullopt;
+}
+
+Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path) {
+  Result<std::unique_ptr<io::File>> direct =
+      files.open(path, {.access = io::Access::read, .direct = true});
+  if (!direct && direct.error().code() == Code::unsupported) {
+    return files.open(path, {.access = io::Access::read});
+  }
+  return direct;
+}
+
+}  // namespace kifa::store

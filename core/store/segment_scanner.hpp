@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/status.hpp"
+#include "core/io/file_system.hpp"
+#include "core/store/format.hpp"
+#include "core/store/frame_view.hpp"
+
+namespace kifa::store {
+
+// Reads the frames of one segment, past its page cache, in pieces of about a megabyte.
+//
+// Threads: confined.
+// Errors:  a read error is told apart from bytes that are no frame; neither is ever hidden.
+// Memory:  one frame, at least 1 MiB.
+class SegmentScanner final {
+ public:
+  // Nothing is read at or after `end`.
+  SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end);
+
+  enum class Found : std::uint8_t {
+    frame,         // `frame` is intact
+    salvageable,   // header, table and entries hold; some records do not
+    damaged_body,  // a frame of known length whose contents do not hold
+    nothing,       // no frame begins here
+    unreadable,    // the disk refused
+  };
+  struct Step {
+    Found found = Found::nothing;
+    std::uint64_t offset = 0;
+    std::uint64_t next_offset = 0;  // where the next frame would begin; for a known length
+    FrameHeader header;             // unless nothing or unreadable
+    CheckedFrame frame;             // for frame and salvageable; views valid until the next call
+    std::string why;                // for unreadable: the disk's words
+  };
+
+  // What stands at `offset`.
+  Step look(std::uint64_t offset);
+  // The first place at or after `from` (a block boundary) where a valid frame header stands.
+  std::optional<std::uint64_t> find_frame(std::uint64_t from);
+  // The end of the last block at or after `from` that is not all zeros; `from` if there is none.
+  std::uint64_t end_of_content(std::uint64_t from);
+
+ private:
+  // The bytes from `offset`, at least `bytes` of them if the segment has so many; empty:
+  // unreadable.
+  ByteView fetch(std::uint64_t offset, std::uint64_t bytes);
+
+  io::File& file_;
+  SegmentHeader header_;
+  std::uint64_t end_;
+  io::AlignedBuffer buffer_;
+  std::uint64_t buffer_at_ = 0;
+  std::size_t buffer_bytes_ = 0;
+  std::string why_;
+};
+
+// The header of the segment file `number`: from either copy, or rebuilt from its frames when both
+// are damaged (then predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or
+// recycled.
+struct FoundHeader {
+  SegmentHeader header;
+  bool rebuilt = false;
+};
+Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
+                                                       std::uint64_t file_bytes, bool may_rebuild);
+
+// Opens a segment for reading, past the page cache where the file system allows it.
+Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path);
+
+}  // namespace kifa::store

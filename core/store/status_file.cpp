@@ -1,0 +1,87 @@
+#include "core/store/status_file.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace kifa::store {
+
+namespace {
+
+Result<std::optional<StatusSlot>> read_slots(io::File& file) {
+  std::array<std::byte, 2 * kStatusSlotStride> bytes{};
+  const Result<std::size_t> read = file.read_at(bytes, 0);
+  if (!read) {
+    return std::optional<StatusSlot>();  // what STATUS says is a help, never needed
+  }
+  std::optional<StatusSlot> newest;
+  for (std::size_t at = 0; at < *read; at += kStatusSlotStride) {
+    const auto slot = decode_status_slot(ByteView(bytes).first(*read).subspan(at));
+    if (slot && (!newest || slot->sequence > newest->sequence)) {
+      newest = slot;
+    }
+  }
+  if (newest && newest->format_major != kFormatMajor) {
+    return Status(
+        Code::unsupported,
+        fmt::format("the store was written in format {}.{}, this kifa reads format {}.{}; "
+                    "use the kifa that wrote it or a newer one",
+                    newest->format_major, newest->format_minor, kFormatMajor, kFormatMinor));
+  }
+  return newest;
+}
+
+}  // namespace
+
+Result<StatusFile> StatusFile::open(io::FileSystem& files, const std::string& directory) {
+  const std::string path = fmt::format("{}/{}", directory, kStatusFileName);
+  auto file = files.open(path, {.access = io::Access::read_write, .create = true});
+  if (!file) {
+    return file.error();
+  }
+  const auto newest = read_slots(**file);
+  if (!newest) {
+    return newest.error();
+  }
+  if (!*newest) {
+    const std::array<std::byte, kStatusFileBytes> zeros{};
+    const auto written = (*file)->write_at(zeros, 0, io::WriteMode::buffered);
+    KIFA_TRY(written.status());
+    KIFA_TRY((*file)->sync_all());
+    KIFA_TRY(files.sync_directory(directory));
+  }
+  return StatusFile(std::move(*file), *newest ? (*newest)->sequence : 0);
+}
+
+Status StatusFile::write(StatusSlot slot) {
+  slot.sequence = ++sequence_;
+  slot.crc = crc_of(slot);
+  const std::uint64_t at = (sequence_ % 2) * kStatusSlotStride;
+  return file_->write_at(std::as_bytes(std::span(&slot, 1)), at, io::WriteMode::buffered).status();
+}
+
+Result<std::optional<StatusSlot>> read_status(io::FileSystem& files, const std::string& directory) {
+  auto file =
+      files.open(fmt::format("{}/{}", directory, kStatusFileName), {.access = io::Access::read});
+  if (!file) {
+    if (file.error().code() == Code::not_found) {
+      return std::optional<StatusSlot>();
+    }
+    return file.error();
+  }
+  return read_slots(**file);
+}
+
+Result<bool> is_locked(io::FileSystem& files, const std::string& directory) {
+  auto file =
+      files.open(fmt::format("{}/{}", directory, kLockFileName), {.access = io::Access::read});
+  if (!file) {
+    if (file.error().code() == Code::not_found) {
+      return false;
+    }
+    return file.error();
+  }
+  return (*file)->is_locked();
+}
+
+}  // namespace kifa::store
