@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/base/limits.hpp"
-#include "core/config/text.hpp"
+#include "core/base/text.hpp"
 
 namespace kifa::config {
 namespace {
@@ -241,7 +241,8 @@ std::string Diagnostics::render() const {
   }
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Diagnostic* a, const Diagnostic* b) { return a->mark < b->mark; });
-  const std::string file = printable(file_name_, limits::kPathBytesMax);
+  const std::string file =
+      file_name_.empty() ? "command line" : printable(file_name_, limits::kPathBytesMax);
   const auto place = [&](Mark mark) {
     return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
   };
