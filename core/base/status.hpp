@@ -63,9 +63,8 @@ template <class T>
 class [[nodiscard]] Result : public std::expected<T, Status> {
  public:
   using std::expected<T, Status>::expected;
-  Result(Status failure)
-      : std::expected<T, Status>(std::unexpect, std::move(failure)) {
-  }  // NOLINT: implicit by design
+  // NOLINTNEXTLINE(google-explicit-constructor): `return status;` is the point of it
+  Result(Status failure) : std::expected<T, Status>(std::unexpect, std::move(failure)) {}
 
   [[nodiscard]] Status status() const { return this->has_value() ? Status() : this->error(); }
 };

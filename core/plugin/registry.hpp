@@ -58,13 +58,17 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
   ~Registry();
 
-  // The component of `kind` (KIFA_KIND_*) and `type`; loads `<type>.kifa.so` first, then the
-  // others. With `plugin_id` only from that plugin. not_found: the sentence lists the types that
-  // there are and where was looked.
+  // The component of `kind` (KIFA_KIND_*) and `type`: from the first `<type>.kifa.so` that is
+  // there, else from the first plugin that a scan finds to have it. Only that one is loaded into
+  // this process. With `plugin_id` only from that plugin. not_found: the sentence lists the types
+  // that there are and where was looked.
   Result<Component> find(std::uint32_t kind, std::string_view type,
                          std::string_view plugin_id = {});
-  // Loads every plugin in this process and gives the type names of `kind`, sorted.
+  // The type names of `kind` that usable plugins have, sorted; scans as list() does, once.
   std::vector<std::string> types(std::uint32_t kind);
+  // What should be said about plugins that were loaded all the same: "<path>: its folder ... is
+  // writable by its group". Grows as plugins are loaded.
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
   // Scans every file in a forked child with a time limit of 2 s each: a crash there is a line here.
   std::vector<PluginListing> list();
 

@@ -27,7 +27,8 @@ class CheckpointMap final {
       map_.emplace(std::pair(checkpoint.origin, checkpoint.key), checkpoint);
     }
   }
-  // Whether `checkpoint` may be applied without exceeding a limit; replacing and forgetting always may.
+  // Whether `checkpoint` may be applied without exceeding a limit; replacing and forgetting always
+  // may.
   [[nodiscard]] bool has_room_for(const Checkpoint& checkpoint) const {
     if (checkpoint.forget || map_.contains({checkpoint.origin, checkpoint.key})) {
       return true;

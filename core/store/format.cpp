@@ -52,19 +52,23 @@ Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes, std::
   if (header.magic != kSegmentMagic || header.crc != crc_of(header)) {
     return std::optional<SegmentHeader>();
   }
-  // The checksum held, so a number that differs is a recycled file that has not been used again yet.
+  // The checksum held, so a number that differs is a recycled file that has not been used again
+  // yet.
   if (header.number != number) {
     return std::optional<SegmentHeader>();
   }
   if (header.format_major != kFormatMajor || header.flags_incompatible != 0) {
-    return Status(Code::unsupported,
-                  fmt::format("the store was written in format {}.{} (features {:#x}), this kifa reads format {}.{}; "
-                              "use the kifa that wrote it or a newer one",
-                              header.format_major, header.format_minor, header.flags_incompatible,
-                              kFormatMajor, kFormatMinor));
+    return Status(
+        Code::unsupported,
+        fmt::format(
+            "the store was written in format {}.{} (features {:#x}), this kifa reads format {}.{}; "
+            "use the kifa that wrote it or a newer one",
+            header.format_major, header.format_minor, header.flags_incompatible, kFormatMajor,
+            kFormatMinor));
   }
   const bool sane_block = std::has_single_bit(header.block_bytes) &&
-                          header.block_bytes >= kBlockBytesMin && header.block_bytes <= kBlockBytesMax;
+                          header.block_bytes >= kBlockBytesMin &&
+                          header.block_bytes <= kBlockBytesMax;
   const bool sane_size = header.segment_bytes >= kSegmentBytesMin &&
                          header.segment_bytes <= kSegmentBytesMax &&
                          header.segment_bytes % header.block_bytes == 0;

@@ -13,8 +13,9 @@
 #include "core/base/status.hpp"
 #include "core/base/types.hpp"
 
-// The bytes of a store on disk, as described in docs/formats/wal.md. All integers are little endian and stand at the
-// offset of their field in these structs; values that were ever written are never renumbered.
+// The bytes of a store on disk, as described in docs/formats/wal.md. All integers are little endian
+// and stand at the offset of their field in these structs; values that were ever written are never
+// renumbered.
 namespace kifa::store {
 
 static_assert(std::endian::native == std::endian::little, "stored integers are little endian");
@@ -30,7 +31,8 @@ inline constexpr std::uint64_t kSegmentBytesMax = 1_GiB;
 using StoreId = std::array<std::uint8_t, 16>;  // random UUID (RFC 4122, version 4)
 [[nodiscard]] std::string to_string(const StoreId& id);
 
-// A place in the log: the end of what a sync covers, or the start of a frame. Ordered by segment, then offset.
+// A place in the log: the end of what a sync covers, or the start of a frame. Ordered by segment,
+// then offset.
 struct Position {
   std::uint64_t segment = 0;  // 0: before everything
   std::uint64_t offset = 0;
@@ -64,16 +66,16 @@ struct SegmentHeader {
   std::uint64_t number = 0;  // equals the number in the file's name
   std::uint64_t epoch = 0;   // random, new for every use of the file
   std::uint64_t segment_bytes = 0;
-  std::uint64_t first_lsn = 0;            // of the first record in it
-  std::uint64_t first_event = 0;          // number of the first event in it
-  std::uint64_t predecessor_number = 0;   // 0: this is the first segment
+  std::uint64_t first_lsn = 0;           // of the first record in it
+  std::uint64_t first_event = 0;         // number of the first event in it
+  std::uint64_t predecessor_number = 0;  // 0: this is the first segment
   std::uint64_t predecessor_epoch = 0;
-  std::uint64_t predecessor_end = 0;      // the log goes on here after this offset of the predecessor
-  std::uint32_t predecessor_chain = 0;    // header checksum of the predecessor's last frame, 0: none
+  std::uint64_t predecessor_end = 0;    // the log goes on here after this offset of the predecessor
+  std::uint32_t predecessor_chain = 0;  // header checksum of the predecessor's last frame, 0: none
   std::uint32_t boot_ordinal = 0;
-  Position durable;                       // known to be durable when this was written
+  Position durable;  // known to be durable when this was written
   std::uint64_t durable_lsn = 0;
-  std::uint64_t manifest_version = 0;     // 0: no tables yet
+  std::uint64_t manifest_version = 0;  // 0: no tables yet
   std::array<char, 36> boot_id{};
   std::uint32_t flush_mode = 0;
   Totals before;
@@ -88,11 +90,12 @@ static_assert(offsetof(SegmentHeader, before) == 192 && offsetof(SegmentHeader, 
 inline constexpr std::uint32_t kFrameMagic = 0x4D52464B;    // "KFRM"
 inline constexpr std::uint32_t kTrailerMagic = 0x444E454B;  // "KEND"
 
-inline constexpr std::uint8_t kFrameClean = 1U << 0U;      // the writer closed the store after this frame
+inline constexpr std::uint8_t kFrameClean = 1U
+                                            << 0U;  // the writer closed the store after this frame
 inline constexpr std::uint8_t kFrameWatermark = 1U << 1U;  // written only to tell what is durable
 
-// Begins every frame. Then: payloads one after the other, zeros to a multiple of 8, the record table, the entries, the
-// trailer, zeros to the next block.
+// Begins every frame. Then: payloads one after the other, zeros to a multiple of 8, the record
+// table, the entries, the trailer, zeros to the next block.
 struct FrameHeader {
   std::uint32_t header_crc = 0;  // CRC-32C of bytes 4 to 127
   std::uint32_t magic = kFrameMagic;
@@ -116,7 +119,8 @@ struct FrameHeader {
   std::int64_t built_unix_ns = 0;
   std::int64_t built_boot_ns = 0;
   std::uint32_t reserved2 = 0;
-  std::uint32_t body_crc = 0;  // CRC-32C of bytes 4 to 123 of the header, the record table and the entries
+  std::uint32_t body_crc =
+      0;  // CRC-32C of bytes 4 to 123 of the header, the record table and the entries
 };
 static_assert(sizeof(FrameHeader) == 128);
 static_assert(offsetof(FrameHeader, durable) == 56 && offsetof(FrameHeader, body_crc) == 124);
@@ -131,7 +135,8 @@ struct TableEntry {
 };
 static_assert(sizeof(TableEntry) == 24);
 
-// What a record's checksum covers before the payload: the same bytes elsewhere in the log are another record.
+// What a record's checksum covers before the payload: the same bytes elsewhere in the log are
+// another record.
 struct RecordSeal {
   std::uint64_t epoch = 0;
   std::uint64_t lsn = 0;
@@ -149,7 +154,8 @@ struct FrameTrailer {
 };
 static_assert(sizeof(FrameTrailer) == 8);
 
-// The entries of a frame: each begins with this, is `bytes` long without it, and is padded with zeros to 8.
+// The entries of a frame: each begins with this, is `bytes` long without it, and is padded with
+// zeros to 8.
 enum class EntryKind : std::uint16_t { group = 1, checkpoint = 2, event = 3 };
 struct EntryHeader {
   EntryKind kind = EntryKind::group;
@@ -158,7 +164,8 @@ struct EntryHeader {
 };
 static_assert(sizeof(EntryHeader) == 8);
 
-// Origin and attributes that records share. Followed by pipeline, source, then per attribute two u32 sizes, key, value.
+// Origin and attributes that records share. Followed by pipeline, source, then per attribute two
+// u32 sizes, key, value.
 struct GroupEntry {
   std::int64_t wall_minus_boot_ns = 0;  // observed_boot_ns = observed_unix_ns - this
   std::uint16_t pipeline_bytes = 0;
@@ -180,7 +187,8 @@ struct CheckpointEntry {
 };
 static_assert(sizeof(CheckpointEntry) == 24);
 
-// Followed by the text. Its number is first_event of the frame plus its index among the frame's events.
+// Followed by the text. Its number is first_event of the frame plus its index among the frame's
+// events.
 struct EventEntry {
   std::uint64_t after_lsn = 0;
   std::int64_t observed_unix_ns = 0;
@@ -200,7 +208,8 @@ inline constexpr std::uint32_t kStatusMagic = 0x5453464B;  // "KFST"
 inline constexpr std::size_t kStatusFileBytes = 4096;
 inline constexpr std::size_t kStatusSlotStride = 512;  // a torn sector spoils one slot
 
-// STATUS holds two of these, at offsets 0 and 512, written alternately; the valid one with the higher sequence counts.
+// STATUS holds two of these, at offsets 0 and 512, written alternately; the valid one with the
+// higher sequence counts.
 struct StatusSlot {
   std::uint32_t crc = 0;  // CRC-32C of bytes 4 to 119
   std::uint32_t magic = kStatusMagic;
@@ -234,8 +243,8 @@ template <class T>
 [[nodiscard]] std::uint32_t crc_of(const StatusSlot& slot);
 [[nodiscard]] std::uint32_t header_crc_of(const FrameHeader& header);
 
-// The header in `bytes` (at least 256), if it is one, undamaged, of segment `number`. A header of a newer format is an
-// `unsupported` failure; anything else that is wrong is nullopt.
+// The header in `bytes` (at least 256), if it is one, undamaged, of segment `number`. A header of a
+// newer format is an `unsupported` failure; anything else that is wrong is nullopt.
 [[nodiscard]] Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes,
                                                                          std::uint64_t number);
 // The frame header in `bytes` (at least 128), if it is one that belongs to this place.

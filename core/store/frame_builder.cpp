@@ -49,8 +49,7 @@ void FrameBuilder::put(const void* from, std::size_t bytes) {
 // Begins an entry whose body is `bytes` long; padding is added when the next one begins or at seal.
 void FrameBuilder::add_entry(EntryKind kind, std::size_t bytes) {
   entries_.resize(round_up(entries_.size(), 8));
-  const EntryHeader header{
-      .kind = kind, .reserved = 0, .bytes = static_cast<std::uint32_t>(bytes)};
+  const EntryHeader header{.kind = kind, .reserved = 0, .bytes = static_cast<std::uint32_t>(bytes)};
   put(&header, sizeof header);
 }
 
@@ -117,13 +116,12 @@ void FrameBuilder::add_records(const BatchView& batch, std::size_t from, std::si
 void FrameBuilder::add_checkpoint(const Checkpoint& checkpoint) {
   add_entry(EntryKind::checkpoint, sizeof(CheckpointEntry) + checkpoint.origin.size() +
                                        checkpoint.key.size() + checkpoint.state.size());
-  const CheckpointEntry entry{
-      .position = checkpoint.position,
-      .flags = checkpoint.forget ? kCheckpointForget : 0,
-      .state_bytes = static_cast<std::uint32_t>(checkpoint.state.size()),
-      .origin_bytes = static_cast<std::uint16_t>(checkpoint.origin.size()),
-      .key_bytes = static_cast<std::uint16_t>(checkpoint.key.size()),
-      .reserved = 0};
+  const CheckpointEntry entry{.position = checkpoint.position,
+                              .flags = checkpoint.forget ? kCheckpointForget : 0,
+                              .state_bytes = static_cast<std::uint32_t>(checkpoint.state.size()),
+                              .origin_bytes = static_cast<std::uint16_t>(checkpoint.origin.size()),
+                              .key_bytes = static_cast<std::uint16_t>(checkpoint.key.size()),
+                              .reserved = 0};
   put(&entry, sizeof entry);
   put(checkpoint.origin.data(), checkpoint.origin.size());
   put(checkpoint.key.data(), checkpoint.key.size());
@@ -233,8 +231,7 @@ std::uint32_t FrameBuilder::seal(const FramePlace& place) {
                      .built_boot_ns = place.built_boot_ns,
                      .reserved2 = 0,
                      .body_crc = 0};
-  std::uint32_t crc =
-      crc32c(0, view_of(header).subspan(4, offsetof(FrameHeader, body_crc) - 4));
+  std::uint32_t crc = crc32c(0, view_of(header).subspan(4, offsetof(FrameHeader, body_crc) - 4));
   crc = crc32c(crc, table);
   header.body_crc = crc32c(crc, entries_);
   header.header_crc = header_crc_of(header);

@@ -28,10 +28,11 @@ struct FramePlace {
   std::uint8_t flags = 0;
 };
 
-// Gathers records, checkpoints and events and makes one frame of them: one aligned run of bytes for one write.
+// Gathers records, checkpoints and events and makes one frame of them: one aligned run of bytes for
+// one write.
 //
-// Room for a segment's two header blocks stands in front of the frame, so that a rotation is one write too. sealed()
-// bytes stay valid until clear(); seal() may be called again for another place.
+// Room for a segment's two header blocks stands in front of the frame, so that a rotation is one
+// write too. sealed() bytes stay valid until clear(); seal() may be called again for another place.
 //
 // Threads: confined, but seal() may run on another thread than add*() once no more is added.
 class FrameBuilder final {
@@ -61,7 +62,8 @@ class FrameBuilder final {
   [[nodiscard]] std::uint64_t gap_count() const { return gap_count_; }
   [[nodiscard]] std::uint64_t lost_records() const { return lost_records_; }
 
-  // Computes the checksums and finishes the frame for `place`; returns its header checksum (the next frame's chain).
+  // Computes the checksums and finishes the frame for `place`; returns its header checksum (the
+  // next frame's chain).
   std::uint32_t seal(const FramePlace& place);
   // The sealed frame, padded to whole blocks.
   [[nodiscard]] ByteView sealed() const;
@@ -100,7 +102,6 @@ class FrameBuilder final {
   std::int64_t min_unix_ns_ = INT64_MAX;
   std::int64_t max_unix_ns_ = INT64_MIN;
   std::size_t sealed_bytes_ = 0;
-
 };
 
 }  // namespace kifa::store

@@ -54,8 +54,7 @@ bool body_holds(const FrameView& view, ByteView bytes) {
   std::uint32_t crc = crc32c(0, bytes.subspan(4, offsetof(FrameHeader, body_crc) - 4));
   crc = crc32c(crc, view.table);
   crc = crc32c(crc, view.entries);
-  const auto trailer =
-      load<FrameTrailer>(bytes.data() + header.frame_bytes - sizeof(FrameTrailer));
+  const auto trailer = load<FrameTrailer>(bytes.data() + header.frame_bytes - sizeof(FrameTrailer));
   const std::size_t gap_from = sizeof(FrameHeader) + header.payload_bytes;
   const std::size_t gap_to = sizeof(FrameHeader) + round_up(header.payload_bytes, 8);
   return crc == header.body_crc && trailer.magic == kTrailerMagic &&

@@ -13,21 +13,22 @@ namespace kifa::store {
 // A frame in memory whose header and body checksums hold. Views into the giver's bytes.
 struct FrameView {
   FrameHeader header;
-  ByteView payloads;   // without padding
-  ByteView table;      // TableEntry x record_count
+  ByteView payloads;  // without padding
+  ByteView table;     // TableEntry x record_count
   ByteView entries;
 };
 
 enum class FrameCheck : std::uint8_t {
-  intact,          // every checksum holds
-  records_damaged, // header, table and entries hold, some records do not: the others can be salvaged
-  body_damaged,    // only the header holds
+  intact,           // every checksum holds
+  records_damaged,  // header, table and entries hold, some records do not: the others can be
+                    // salvaged
+  body_damaged,     // only the header holds
 };
 
 struct CheckedFrame {
   FrameCheck check = FrameCheck::body_damaged;
-  FrameView view;                             // not for body_damaged
-  std::vector<std::uint32_t> damaged_records; // indexes; for records_damaged
+  FrameView view;                              // not for body_damaged
+  std::vector<std::uint32_t> damaged_records;  // indexes; for records_damaged
 };
 
 // Checks the frame of `header` in `bytes`, which holds its frame_bytes padded to whole blocks.

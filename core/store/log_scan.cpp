@@ -12,9 +12,11 @@ namespace kifa::store {
 
 namespace {
 
-constexpr std::size_t kDamagesMax = 10'000;  // remembered one by one; the rest is counted with the last
+constexpr std::size_t kDamagesMax =
+    10'000;  // remembered one by one; the rest is counted with the last
 
-// Reads the log forward along its path, oldest segment first, and finds out where it ends and what it has lost.
+// Reads the log forward along its path, oldest segment first, and finds out where it ends and what
+// it has lost.
 class ForwardPass final {
  public:
   ForwardPass(io::FileSystem& files, const LogScanOptions& options, LogScan& scan)
@@ -95,6 +97,8 @@ class ForwardPass final {
   void enter_segment() {
     const LogSegment& entered = segment();
     mark_.at = {entered.header.number, entered.begin};
+    // A rebuilt header proves nothing about what it continues: its first frame has to follow the
+    // last one read.
     if (!entered.rebuilt) {
       chain_known_ = true;
       mark_.chain = entered.header.predecessor_chain;
@@ -104,7 +108,7 @@ class ForwardPass final {
     scan_.boot_ordinal = std::max(scan_.boot_ordinal, entered.header.boot_ordinal);
     scan_.evidence = std::max(scan_.evidence, entered.header.durable);
     durable_lsn_ = std::max(durable_lsn_, entered.header.durable_lsn);
-    if (entered.header.first_lsn > mark_.next_lsn.value) {
+    if (!entered.rebuilt && entered.header.first_lsn > mark_.next_lsn.value) {
       lose({entered.header.number, entered.begin}, {entered.header.first_lsn},
            "frames before this segment are missing");
     }
@@ -270,8 +274,8 @@ class ForwardPass final {
       mark_.at.offset = limit;
       return {};
     }
-    // The damage reaches the end of the log: nobody can tell how many records there were, so as many LSNs are left
-    // out as could have been there.
+    // The damage reaches the end of the log: nobody can tell how many records there were, so as
+    // many LSNs are left out as could have been there.
     const std::uint64_t content_end =
         std::max(scanner.end_of_content(mark_.at.offset),
                  scan_.evidence.segment == mark_.at.segment ? scan_.evidence.offset : 0);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,15 +55,16 @@ struct UncoveredFrame {
 
 struct LogScan {
   StoreId store_id{};
-  bool exists = false;            // there is a store in the directory
-  std::vector<LogSegment> path;   // the log, oldest first
-  Position evidence;              // the highest position known to be durable
-  LogMark end;                    // nothing after it counts
-  std::deque<UncoveredFrame> uncovered;  // the frames before `end` that no evidence covers, in order
-  std::vector<Damage> damages;    // met by this scan and not recorded by a gap event yet
-  std::uint64_t lost_records = 0; // in `damages`
-  bool dropped_tail = false;      // something after `end` was begun and never acknowledged
-  bool clean = false;             // the last frame says that the writer closed the store
+  bool exists = false;           // there is a store in the directory
+  std::vector<LogSegment> path;  // the log, oldest first
+  Position evidence;             // the highest position known to be durable
+  LogMark end;                   // nothing after it counts
+  std::deque<UncoveredFrame>
+      uncovered;                   // the frames before `end` that no evidence covers, in order
+  std::vector<Damage> damages;     // met by this scan and not recorded by a gap event yet
+  std::uint64_t lost_records = 0;  // in `damages`
+  bool dropped_tail = false;       // something after `end` was begun and never acknowledged
+  bool clean = false;              // the last frame says that the writer closed the store
   CheckpointMap checkpoints;
   std::uint32_t boot_ordinal = 0;  // of the last frame or header; 0: none
   std::string boot_id;
@@ -71,12 +73,15 @@ struct LogScan {
   std::uint64_t highest_number = 0;     // of any segment file, whatever is in it
   std::vector<std::uint64_t> spares;    // never used or recycled, in order
   std::vector<std::uint64_t> dead;      // off the path, in order
+  std::vector<std::uint64_t> suspects;  // damaged beyond telling what they are; left alone
   std::uint64_t file_bytes = 0;         // of all files
+  std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
   std::optional<StatusSlot> status;
-  std::vector<std::string> leftovers;   // unfinished files of an earlier writer
-  std::vector<std::string> foreign;     // names that are not the store's
+  std::vector<std::string> leftovers;  // unfinished files of an earlier writer
+  std::vector<std::string> foreign;    // names that are not the store's
 
-  // The end of what evidence covers: the log is continued from here, and later frames are carried over.
+  // The end of what evidence covers: the log is continued from here, and later frames are carried
+  // over.
   [[nodiscard]] const LogMark& covered() const {
     return uncovered.empty() ? end : uncovered.front().before;
   }
@@ -84,11 +89,11 @@ struct LogScan {
 
 struct LogScanOptions {
   std::string directory;
-  // Reads only the end of the log: enough to know where it ends. Counters come from segment headers; checkpoints and
-  // damage in older segments stay unknown.
+  // Reads only the end of the log: enough to know where it ends. Counters come from segment
+  // headers; checkpoints and damage in older segments stay unknown.
   bool only_tail = false;
   // With a live writer: the log ends at this position and nothing is asked about what is after it.
-  std::optional<Position> live_end;
+  std::optional<Position> live_end = std::nullopt;
 };
 
 // not_found: no such directory, or no store in it. unsupported: a newer format.

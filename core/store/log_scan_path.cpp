@@ -38,6 +38,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
       scan.file_bytes += info ? info->bytes : 0;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;
+        scan.segment_file_bytes[*number] = candidates[*number].bytes;
         scan.highest_number = std::max(scan.highest_number, *number);
         continue;
       }
@@ -45,8 +46,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
     if (entry.name.ends_with(kUnfinishedSuffix) && entry.name.starts_with("wal-")) {
       scan.leftovers.push_back(entry.name);
       const std::string_view stem(entry.name.data(), entry.name.size() - kUnfinishedSuffix.size());
-      scan.highest_number =
-          std::max(scan.highest_number, segment_number_of(stem).value_or(0));
+      scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
     } else if (!is_known_name(entry.name)) {
       scan.foreign.push_back(entry.name);
     }
@@ -72,7 +72,8 @@ Status read_headers(io::FileSystem& files, const LogScanOptions& options, Candid
   return {};
 }
 
-// A rebuilt header does not know its predecessor: it is the segment that holds the frame before its first one.
+// A rebuilt header does not know its predecessor: it is the segment that holds the frame before its
+// first one.
 void find_predecessor(io::FileSystem& files, const LogScanOptions& options,
                       const Candidates& candidates, SegmentHeader& header) {
   for (const auto& [number, candidate] : candidates | std::views::reverse) {
@@ -80,7 +81,8 @@ void find_predecessor(io::FileSystem& files, const LogScanOptions& options,
       continue;
     }
     const SegmentHeader& earlier = candidate.found->header;
-    if (header.predecessor_number == 0) {  // better than nothing: the nearest one, as far as it goes
+    if (header.predecessor_number ==
+        0) {  // better than nothing: the nearest one, as far as it goes
       header.predecessor_number = number;
       header.predecessor_epoch = earlier.epoch;
       header.predecessor_end = earlier.segment_bytes;
@@ -133,7 +135,8 @@ void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates&
     auto at = candidates.find(number);
     if (at == candidates.end() || !at->second.found ||
         (epoch && at->second.found->header.epoch != *epoch)) {
-      // The file is missing or another one: the nearest earlier segment is taken, and the frames between are a gap.
+      // The file is missing or another one: the nearest earlier segment is taken, and the frames
+      // between are a gap.
       number = earlier_segment(candidates, number);
       epoch.reset();
       continue;
@@ -147,7 +150,8 @@ void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates&
                          .end = 0,
                          .rebuilt = found.rebuilt});
     epoch = found.header.predecessor_epoch;
-    number = std::min(found.header.predecessor_number, number - 1);  // strictly back, whatever it says
+    number =
+        std::min(found.header.predecessor_number, number - 1);  // strictly back, whatever it says
   }
   std::ranges::reverse(scan.path);
 }
@@ -169,17 +173,9 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
   KIFA_TRY(read_headers(files, options, candidates));
   walk_back(files, options, candidates, scan);
   const auto on_path = [&scan](std::uint64_t number) {
-    return std::ranges::any_of(scan.path, [number](const LogSegment& segment) {
-      return segment.header.number == number;
-    });
+    return std::ranges::any_of(
+        scan.path, [number](const LogSegment& segment) { return segment.header.number == number; });
   };
-  for (const auto& [number, candidate] : candidates) {
-    if (!candidate.found) {
-      scan.spares.push_back(number);
-    } else if (!on_path(number)) {
-      scan.dead.push_back(number);
-    }
-  }
   for (const LogSegment& segment : scan.path) {
     if (!segment.rebuilt) {
       scan.store_id = segment.header.store_id;
@@ -190,6 +186,17 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
   }
   if (scan.status && scan.status->store_id == scan.store_id) {
     scan.evidence = scan.status->durable;
+  }
+  for (const auto& [number, candidate] : candidates) {
+    // Spares have higher numbers than any segment that was used; without a header, a lower one is
+    // damaged, and not ours to use again.
+    const bool after_log = number > scan.evidence.segment &&
+                           (scan.path.empty() || number > scan.path.back().header.number);
+    if (!candidate.found) {
+      (after_log ? scan.spares : scan.suspects).push_back(number);
+    } else if (!on_path(number)) {
+      scan.dead.push_back(number);
+    }
   }
   return {};
 }

@@ -31,9 +31,10 @@ std::uint32_t current_fork_generation() {
 }  // namespace
 
 std::uint64_t LogWriter::frame_bytes_max(std::uint64_t segment_bytes, std::uint32_t block_bytes) {
-  // Two frames are in flight at most, and both must fit into a spare when they have to be carried over.
-  const std::uint64_t half = (segment_bytes - 2 * std::uint64_t{block_bytes}) / 2;
-  return half / block_bytes * block_bytes;
+  // Two frames in flight, and what normal mode has not synced (at most a quarter), must fit into
+  // one spare when they have to be carried over.
+  const std::uint64_t room = segment_bytes - 2 * std::uint64_t{block_bytes} - segment_bytes / 4;
+  return room / 2 / block_bytes * block_bytes;
 }
 
 LogWriter::LogWriter(const StoreOptions& options, const StoreEnvironment& environment,
@@ -144,6 +145,9 @@ bool LogWriter::can_lead() const {
   if (sealing_ || switching_ || carry_needed_ || gathered_.empty()) {
     return false;
   }
+  if (unsynced_records_ >= options_.sync_records || unsynced_bytes_ >= sync_bytes_) {
+    return false;  // the limit of what is at risk is a limit: a sync point comes first
+  }
   const Frame& front = *gathered_.front();
   const bool two = durable_writes_ && (!active_ || active_->direct);
   std::size_t outstanding = in_flight_.size();
@@ -200,8 +204,8 @@ bool LogWriter::ask_for_spare() {
     fail(why.with_context("the store cannot make a new log segment"));
   } else if (!blocked_told_) {
     blocked_told_ = true;
-    report_(Severity::warning, fmt::format("no more input is taken until there is space: {}",
-                                           why.message()));
+    report_(Severity::warning,
+            fmt::format("no more input is taken until there is space: {}", why.message()));
   }
   return false;
 }
@@ -331,10 +335,10 @@ SegmentHeader LogWriter::header_for(const OpenSegment& segment, const LogMark& f
   header.boot_ordinal = start_.boot_ordinal;
   header.durable = durable_.at;
   header.durable_lsn = durable_.next_lsn.value - 1;
-  std::ranges::copy_n(start_.boot_id.begin(),
-                      static_cast<std::ptrdiff_t>(
-                          std::min(start_.boot_id.size(), header.boot_id.size())),
-                      header.boot_id.begin());
+  std::ranges::copy_n(
+      start_.boot_id.begin(),
+      static_cast<std::ptrdiff_t>(std::min(start_.boot_id.size(), header.boot_id.size())),
+      header.boot_id.begin());
   header.flush_mode = static_cast<std::uint32_t>(mode_);
   header.before = from.totals;
   header.crc = crc_of(header);
@@ -356,9 +360,9 @@ Status LogWriter::write_bytes(OpenSegment& segment, ByteView bytes, std::uint64_
   }
   Status status = written.status();
   if (status && *written != bytes.size()) {
-    status = Status(Code::io, fmt::format("only {} of {} bytes were written to {} at offset {}",
-                                          *written, bytes.size(),
-                                          segment_file_name(segment.number), offset));
+    status = Status(Code::io,
+                    fmt::format("only {} of {} bytes were written to {} at offset {}", *written,
+                                bytes.size(), segment_file_name(segment.number), offset));
   }
   const bool sync = durable && !by_flag;
   if (status && sync && !mutant_is(Mutant::acknowledge_before_sync)) {
@@ -448,9 +452,9 @@ void LogWriter::make_durable(FramePtr frame) {
   counters_.records += frame->builder.record_count();
   counters_.payload_bytes += frame->builder.payload_bytes();
   for (Pending& pending : frame->pending) {
-    const Receipt receipt{.status = {},
-                          .first_lsn = {frame->place.first_lsn.value + pending.end_index -
-                                        pending.record_count}};
+    const Receipt receipt{
+        .status = {},
+        .first_lsn = {frame->place.first_lsn.value + pending.end_index - pending.record_count}};
     if (pending.waiter) {
       pending.waiter->receipt = receipt;
       pending.waiter->done = true;
@@ -517,9 +521,9 @@ Status LogWriter::sync_point() {
   std::shared_ptr<OpenSegment> failed;
   for (const auto& segment : segments) {
     if (mutant_is(Mutant::durable_write_as_barrier)) {
-      status = segment->file
-                   ->write_at(last.builder.sealed(), last.place.offset, io::WriteMode::durable)
-                   .status();
+      status =
+          segment->file->write_at(last.builder.sealed(), last.place.offset, io::WriteMode::durable)
+              .status();
     } else {
       status = segment->file->sync_data();
     }
@@ -651,8 +655,8 @@ std::int64_t LogWriter::next_timer_ns() const {
     }
   }
   if (!unsynced_.empty()) {
-    next = std::min(next, unsynced_since_ns_ +
-                              std::chrono::nanoseconds(options_.sync_interval).count());
+    next = std::min(next,
+                    unsynced_since_ns_ + std::chrono::nanoseconds(options_.sync_interval).count());
   }
   if (!gathered_.empty() && options_.commit_delay.count() > 0) {
     next = std::min(next, gathering_since_ns_ + options_.commit_delay.count() * 1000);
@@ -675,7 +679,7 @@ void LogWriter::run_helper(const std::stop_token& stop) {
     }
     const std::int64_t now = clock_.now_mono_ns();
     if (is_idle() && now >= last_frame_ns_ + kWatermarkAfterNs) {
-      free_.clear();  // an idle store holds no buffers
+      free_.clear();                                    // an idle store holds no buffers
       content_end_ = std::min(content_end_, claimed_);  // a watermark had no room: not asked again
     }
     helper_deadline_ns_ = next_timer_ns();
@@ -684,8 +688,8 @@ void LogWriter::run_helper(const std::stop_token& stop) {
       helper_changed_.wait(mutex_, stop, poked);
     } else {
       helper_changed_.wait_for(
-          mutex_, stop, std::chrono::nanoseconds(std::max<std::int64_t>(helper_deadline_ns_ - now, 0)),
-          poked);
+          mutex_, stop,
+          std::chrono::nanoseconds(std::max<std::int64_t>(helper_deadline_ns_ - now, 0)), poked);
     }
     helper_poked_ = false;
     helper_deadline_ns_ = 0;

@@ -23,15 +23,17 @@
 
 namespace kifa::store {
 
-// Writes the log: gathers appends into frames, commits them in order, at most two at a time, and tells who waits.
+// Writes the log: gathers appends into frames, commits them in order, at most two at a time, and
+// tells who waits.
 //
-// A thread that finds work may do it ("lead"): the caller of an append when nothing is in flight, the waiter of
-// append_durable, and one helper thread for everything else. Frames are sealed one at a time, written concurrently, and
-// become durable strictly in order.
+// A thread that finds work may do it ("lead"): the caller of an append when nothing is in flight,
+// the waiter of append_durable, and one helper thread for everything else. Frames are sealed one at
+// a time, written concurrently, and become durable strictly in order.
 //
-// Life of a frame: gathering -> sealed (place and LSNs given) -> in flight -> written -> durable. In normal mode frames
-// wait between written and durable for a sync point. After an I/O error all frames that are not durable are carried over
-// into a new segment, once; if that fails too the writer has failed for good.
+// Life of a frame: gathering -> sealed (place and LSNs given) -> in flight -> written -> durable.
+// In normal mode frames wait between written and durable for a sync point. After an I/O error all
+// frames that are not durable are carried over into a new segment, once; if that fails too the
+// writer has failed for good.
 //
 // Threads: as Store.
 class LogWriter final {
@@ -46,8 +48,8 @@ class LogWriter final {
   struct Start {
     StoreId store_id{};
     std::uint64_t open_epoch = 0;
-    LogMark mark;                       // the end of what is durable
-    std::uint64_t mark_epoch = 0;       // of the segment that mark.at is in
+    LogMark mark;                  // the end of what is durable
+    std::uint64_t mark_epoch = 0;  // of the segment that mark.at is in
     std::uint32_t boot_ordinal = 1;
     std::string boot_id;
     std::optional<std::int64_t> wall_minus_boot_ns;  // in this boot, when the log was written last
@@ -131,8 +133,7 @@ class LogWriter final {
   Status wait_for_room() KIFA_REQUIRES(mutex_);
   void gather(const BatchView& batch, DurableCallback callback, std::shared_ptr<Waiter> waiter)
       KIFA_REQUIRES(mutex_);
-  void gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns)
-      KIFA_REQUIRES(mutex_);
+  void gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns) KIFA_REQUIRES(mutex_);
   void gather_checkpoints(std::span<const Checkpoint> checkpoints) KIFA_REQUIRES(mutex_);
   void gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns)
       KIFA_REQUIRES(mutex_);
@@ -208,16 +209,18 @@ class LogWriter final {
   FlushMode mode_ KIFA_GUARDED_BY(mutex_);
   bool durable_writes_ KIFA_GUARDED_BY(mutex_) = true;  // RWF_DSYNC works here
   std::shared_ptr<OpenSegment> active_ KIFA_GUARDED_BY(mutex_);
-  std::deque<FramePtr> gathered_ KIFA_GUARDED_BY(mutex_);   // the last one is open
-  std::deque<FramePtr> in_flight_ KIFA_GUARDED_BY(mutex_);  // sealed, not known to be written with all before
-  std::deque<FramePtr> unsynced_ KIFA_GUARDED_BY(mutex_);   // normal mode: written, not durable
-  std::deque<FramePtr> carry_ KIFA_GUARDED_BY(mutex_);      // recovery: to be written again
+  std::deque<FramePtr> gathered_ KIFA_GUARDED_BY(mutex_);  // the last one is open
+  std::deque<FramePtr> in_flight_
+      KIFA_GUARDED_BY(mutex_);  // sealed, not known to be written with all before
+  std::deque<FramePtr> unsynced_ KIFA_GUARDED_BY(mutex_);  // normal mode: written, not durable
+  std::deque<FramePtr> carry_ KIFA_GUARDED_BY(mutex_);     // recovery: to be written again
   std::vector<FramePtr> free_ KIFA_GUARDED_BY(mutex_);
   LogMark issued_ KIFA_GUARDED_BY(mutex_);   // behind the last sealed frame
   LogMark durable_ KIFA_GUARDED_BY(mutex_);  // behind the last durable frame
   std::uint64_t durable_epoch_ KIFA_GUARDED_BY(mutex_) = 0;
   std::uint64_t issued_epoch_ KIFA_GUARDED_BY(mutex_) = 0;
-  Position claimed_ KIFA_GUARDED_BY(mutex_);  // the highest durable position that a written frame tells
+  Position claimed_
+      KIFA_GUARDED_BY(mutex_);  // the highest durable position that a written frame tells
   Position content_end_ KIFA_GUARDED_BY(mutex_);  // behind the last frame that is not a watermark
   std::uint64_t unsynced_records_ KIFA_GUARDED_BY(mutex_) = 0;
   std::uint64_t unsynced_bytes_ KIFA_GUARDED_BY(mutex_) = 0;

@@ -9,17 +9,19 @@
 
 namespace kifa::store {
 
-// Nothing of `segment` that is not acknowledged yet will ever be acknowledged from it, not even frames whose own write
-// succeeded: after a failed write or sync the page cache and the disk may disagree, and a second sync would lie.
+// Nothing of `segment` that is not acknowledged yet will ever be acknowledged from it, not even
+// frames whose own write succeeded: after a failed write or sync the page cache and the disk may
+// disagree, and a second sync would lie.
 void LogWriter::begin_carry(OpenSegment& segment, const Status& why) {
   segment.poisoned = true;
   if (carry_needed_) {
     return;
   }
   carry_needed_ = true;
-  const std::string text = fmt::format("{} is given up after an error, and what was not durable is "
-                                       "written again elsewhere: {}",
-                                       segment_file_name(segment.number), why.message());
+  const std::string text = fmt::format(
+      "{} is given up after an error, and what was not durable is "
+      "written again elsewhere: {}",
+      segment_file_name(segment.number), why.message());
   report_(Severity::error, text);
   Event event;
   event.kind = EventKind::write_error;
@@ -116,8 +118,8 @@ void LogWriter::carry_over() {
   poke_helper();
 }
 
-// Writes the frames behind each other into a fresh segment and names it as part of the log last: until its header is
-// durable, the old segments stand as they were.
+// Writes the frames behind each other into a fresh segment and names it as part of the log last:
+// until its header is durable, the old segments stand as they were.
 Status LogWriter::write_carried(const std::shared_ptr<OpenSegment>& segment,
                                 std::deque<FramePtr>& frames) {
   const SegmentHeader header = header_for(*segment, durable_, durable_epoch_);
@@ -128,6 +130,9 @@ Status LogWriter::write_carried(const std::shared_ptr<OpenSegment>& segment,
   for (const FramePtr& frame : frames) {
     if (mutant_is(Mutant::one_error_ignored) && frame->written) {
       continue;
+    }
+    if (segment->next_offset + frame->builder.padded_bytes() > options_.segment_bytes) {
+      return {Code::internal, "what has to be carried over does not fit into one segment"};
     }
     frame->segment = segment;
     frame->rotation.reset();

@@ -19,8 +19,8 @@ constexpr std::int64_t kClockJumpNs = 1'000'000'000;
 constexpr std::size_t kEventTextBytesMax = 4096;
 
 std::size_t group_bytes(const BatchView& batch, std::span<const Attribute> attributes) {
-  std::size_t bytes = sizeof(EntryHeader) + sizeof(GroupEntry) + batch.pipeline.size() +
-                      batch.source.size() + 8;
+  std::size_t bytes =
+      sizeof(EntryHeader) + sizeof(GroupEntry) + batch.pipeline.size() + batch.source.size() + 8;
   for (const Attribute& attribute : attributes) {
     bytes += 2 * sizeof(std::uint32_t) + attribute.key.size() + attribute.value.size();
   }
@@ -88,14 +88,15 @@ Status check_attributes(std::span<const Attribute> attributes) {
 Status LogWriter::check_batch(const BatchView& batch) const {
   if (batch.pipeline.size() > limits::kNameBytesMax ||
       batch.source.size() > limits::kNameBytesMax) {
-    return {Code::invalid, fmt::format("pipeline and source names have at most {} bytes",
-                                       limits::kNameBytesMax)};
+    return {Code::invalid,
+            fmt::format("pipeline and source names have at most {} bytes", limits::kNameBytesMax)};
   }
   const Attribute* known = nullptr;
   for (const RecordView& record : batch.records) {
     if (record.payload.size() > options_.record_bytes_max) {
-      return {Code::invalid, fmt::format("a record of {} bytes is longer than record_bytes_max ({})",
-                                         record.payload.size(), options_.record_bytes_max)};
+      return {Code::invalid,
+              fmt::format("a record of {} bytes is longer than record_bytes_max ({})",
+                          record.payload.size(), options_.record_bytes_max)};
     }
     if (record.attributes.data() != known) {
       known = record.attributes.data();
@@ -113,10 +114,10 @@ Status LogWriter::check_batch(const BatchView& batch) const {
     }
   }
   if (side_bytes(batch) > frame_bytes_max_ / 2) {
-    return {Code::invalid, fmt::format("one batch has {} bytes of checkpoints and events; at most "
-                                       "{} fit into a segment of {} bytes",
-                                       side_bytes(batch), frame_bytes_max_ / 2,
-                                       options_.segment_bytes)};
+    return {Code::invalid,
+            fmt::format("one batch has {} bytes of checkpoints and events; at most "
+                        "{} fit into a segment of {} bytes",
+                        side_bytes(batch), frame_bytes_max_ / 2, options_.segment_bytes)};
   }
   return {};
 }
@@ -136,8 +137,8 @@ Status LogWriter::wait_for_room() {
     if (is_blocked()) {
       return {Code::no_space, "the store takes no more input until there is space"};
     }
-    if (gathered_.size() <= kGatheredFramesMax &&
-        (gathered_.empty() || gathered_.size() == 1 || gathered_bytes() < 2 * frame_target_bytes_)) {
+    if (gathered_.size() <= kGatheredFramesMax && (gathered_.empty() || gathered_.size() == 1 ||
+                                                   gathered_bytes() < 2 * frame_target_bytes_)) {
       return {};
     }
     if (do_some_work()) {
@@ -194,8 +195,7 @@ void LogWriter::gather_event(Event event) {
 }
 
 void LogWriter::gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns) {
-  const std::int64_t moved =
-      wall_minus_boot_ns_ ? wall_minus_boot_ns - *wall_minus_boot_ns_ : 0;
+  const std::int64_t moved = wall_minus_boot_ns_ ? wall_minus_boot_ns - *wall_minus_boot_ns_ : 0;
   wall_minus_boot_ns_ = wall_minus_boot_ns;
   if (std::abs(moved) <= kClockJumpNs) {
     return;
@@ -226,16 +226,16 @@ void LogWriter::gather_checkpoints(std::span<const Checkpoint> checkpoints) {
   }
 }
 
-// A batch goes whole into one frame if it fits into any; otherwise it is cut, and its checkpoints and events come with the
-// last piece, behind all records that they speak of.
+// A batch goes whole into one frame if it fits into any; otherwise it is cut, and its checkpoints
+// and events come with the last piece, behind all records that they speak of.
 void LogWriter::gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns) {
   RecordSizer whole(batch);
   std::size_t bytes = side_bytes(batch);
   for (const RecordView& record : batch.records) {
     bytes += whole.next(record);
   }
-  const auto close_if_over = [this](std::size_t more, std::size_t limit)
-                                 KIFA_NO_THREAD_SAFETY_ANALYSIS {
+  const auto close_if_over = [this](std::size_t more,
+                                    std::size_t limit) KIFA_NO_THREAD_SAFETY_ANALYSIS {
     if (!gathered_.empty() && !gathered_.back()->closed && !gathered_.back()->builder.empty() &&
         gathered_.back()->builder.frame_bytes() + more > limit) {
       gathered_.back()->closed = true;
@@ -306,10 +306,14 @@ Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
   auto waiter = std::make_shared<Waiter>();
   ++waiter_count_;
   gather(batch, {}, waiter);
-  while (!waiter->done && (do_some_work() || threads_)) {
-    if (!waiter->done && !can_lead() && !can_carry() && !sync_due()) {
-      changed_.wait(mutex_);
+  while (!waiter->done) {
+    if (do_some_work()) {
+      continue;
     }
+    if (!threads_) {
+      break;
+    }
+    changed_.wait(mutex_);
   }
   --waiter_count_;
   poke_helper();

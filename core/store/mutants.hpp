@@ -2,26 +2,28 @@
 
 #include <cstdint>
 
-// Deliberate faults of the protocol. The crash tests switch them on one at a time, in a build of the store of their own,
-// and must notice every one: a test that catches nothing proves nothing. In the normal build they cost nothing.
+// Deliberate faults of the protocol. The crash tests switch them on one at a time, in a build of
+// the store of their own, and must notice every one: a test that catches nothing proves nothing. In
+// the normal build they cost nothing.
 namespace kifa::store {
 
 enum class Mutant : std::uint8_t {
   none,
-  acknowledge_before_sync,      // a frame counts as durable when its write is issued
-  no_directory_sync,            // of a new segment
-  epoch_not_checked,            // left out of what makes a frame valid
-  half_block_rewritten,         // the next frame begins in the last frame's half-filled block
-  sync_retried,                 // a failed fdatasync is called again and believed
-  append_into_torn_segment,     // recovery goes on in the old segment behind the torn tail
-  acknowledge_out_of_order,     // a frame is acknowledged though an earlier one is still in flight
-  evidence_by_later_header,     // a later segment's header alone counts as proof of what is before it
-  window_by_count,              // two frames in flight, whichever they are
-  recovery_header_first,        // a recovered segment is named by its header before the carried frames are durable
-  durable_write_as_barrier,     // a durable write stands in for the sync of earlier frames
-  switch_without_sync,          // leaving normal mode without a sync point
-  one_error_ignored,            // of two writes in flight that fail, one is forgotten
-  show_before_durable,          // readers are told an LSN before it is durable
+  acknowledge_before_sync,   // a frame counts as durable when its write is issued
+  no_directory_sync,         // of a new segment
+  epoch_not_checked,         // left out of what makes a frame valid
+  half_block_rewritten,      // the next frame begins in the last frame's half-filled block
+  sync_retried,              // a failed fdatasync is called again and believed
+  append_into_torn_segment,  // recovery goes on in the old segment behind the torn tail
+  acknowledge_out_of_order,  // a frame is acknowledged though an earlier one is still in flight
+  evidence_by_later_header,  // a later segment's header alone counts as proof of what is before it
+  window_by_count,           // two frames in flight, whichever they are
+  recovery_header_first,     // a recovered segment is named by its header before the carried frames
+                             // are durable
+  durable_write_as_barrier,  // a durable write stands in for the sync of earlier frames
+  switch_without_sync,       // leaving normal mode without a sync point
+  one_error_ignored,         // of two writes in flight that fail, one is forgotten
+  show_before_durable,       // readers are told an LSN before it is durable
 };
 inline constexpr int kMutantCount = static_cast<int>(Mutant::show_before_durable) + 1;
 

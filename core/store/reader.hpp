@@ -31,7 +31,6 @@ struct StoreStats {
   std::uint64_t gaps = 0;          // gap events, and damage found by this reading
   std::uint64_t lost_records = 0;  // in gaps, where known
   std::uint64_t events = 0;
-  std::uint64_t checkpoints = 0;
   std::uint64_t segments = 0;  // with data
   std::uint64_t spare_segments = 0;
   std::uint64_t payload_bytes = 0;

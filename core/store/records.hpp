@@ -42,7 +42,7 @@ struct Checkpoint {
   std::string origin;  // "pipeline/source"
   std::string key;
   std::uint64_t position = 0;
-  std::string state;    // the source's own bytes
+  std::string state = {};    // the source's own bytes
   bool forget = false;  // append: retire the key
 };
 

@@ -16,10 +16,11 @@
 
 namespace kifa::store {
 
-// Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced, renamed, and the
-// directory synced. A spare is therefore complete or not there.
+// Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced,
+// renamed, and the directory synced. A spare is therefore complete or not there.
 //
-// Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it on a thread of its
+// Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
+// on a thread of its
 //          own, where a failure is tried again every second.
 // Limits:  at most kSparesMax spares; all segments together within the disk budget.
 class SegmentPool final {
@@ -40,13 +41,15 @@ class SegmentPool final {
 
   struct Spare {
     std::uint64_t number = 0;
-    std::unique_ptr<io::File> file;  // for reading and writing, O_DIRECT where the file system allows it
+    std::unique_ptr<io::File>
+        file;  // for reading and writing, O_DIRECT where the file system allows it
     bool direct = false;
   };
 
   // Takes in a complete spare that is there already.
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
-  // Renames a dead segment to the next number and takes it in. Its old frames carry an old number and epoch.
+  // Renames a dead segment to the next number and takes it in. Its old frames carry an old number
+  // and epoch.
   Status recycle(std::uint64_t number) KIFA_EXCLUDES(mutex_);
 
   // The oldest spare; nullopt: none is ready.
@@ -63,7 +66,8 @@ class SegmentPool final {
   // Makes one spare if fewer than wanted are there; returns whether it made one.
   Result<bool> make_one() KIFA_EXCLUDES(mutex_);
 
-  // Keeps the pool filled in the background; `on_change` is called after each spare and each new failure.
+  // Keeps the pool filled in the background; `on_change` is called after each spare and each new
+  // failure.
   void start(std::function<void()> on_change);
   void stop();
 

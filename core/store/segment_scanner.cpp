@@ -24,7 +24,8 @@ SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, std:
 ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
   const std::uint64_t wanted = std::min(bytes, end_ - offset);
   if (offset >= buffer_at_ && offset + wanted <= buffer_at_ + buffer_bytes_) {
-    return ByteView(buffer_.span()).subspan(offset - buffer_at_, buffer_at_ + buffer_bytes_ - offset);
+    return ByteView(buffer_.span())
+        .subspan(offset - buffer_at_, buffer_at_ + buffer_bytes_ - offset);
   }
   if (wanted > buffer_.size()) {
     buffer_ = io::AlignedBuffer(round_up(wanted, kBlockBytesMax), kBlockBytesMax);
@@ -100,7 +101,8 @@ std::uint64_t SegmentScanner::end_of_content(std::uint64_t from) {
   std::uint64_t end = from;
   for (std::uint64_t at = from; at < end_; at += header_.block_bytes) {
     const ByteView bytes = fetch(at, header_.block_bytes);
-    if (bytes.empty() || !all_zero(bytes.first(std::min<std::size_t>(bytes.size(), header_.block_bytes)))) {
+    if (bytes.empty() ||
+        !all_zero(bytes.first(std::min<std::size_t>(bytes.size(), header_.block_bytes)))) {
       end = std::min(at + header_.block_bytes, end_);
     }
   }
@@ -109,7 +111,8 @@ std::uint64_t SegmentScanner::end_of_content(std::uint64_t from) {
 
 namespace {
 
-// A header made from frames that agree on number and epoch; the place of its predecessor is not known.
+// A header made from frames that agree on number and epoch; the place of its predecessor is not
+// known.
 std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
                                           std::uint64_t file_bytes) {
   io::AlignedBuffer buffer(kPieceBytes, kBlockBytesMax);

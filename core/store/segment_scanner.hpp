@@ -45,7 +45,8 @@ class SegmentScanner final {
   std::uint64_t end_of_content(std::uint64_t from);
 
  private:
-  // The bytes from `offset`, at least `bytes` of them if the segment has so many; empty: unreadable.
+  // The bytes from `offset`, at least `bytes` of them if the segment has so many; empty:
+  // unreadable.
   ByteView fetch(std::uint64_t offset, std::uint64_t bytes);
 
   io::File& file_;
@@ -57,8 +58,9 @@ class SegmentScanner final {
   std::string why_;
 };
 
-// The header of the segment file `number`: from either copy, or rebuilt from its frames when both are damaged (then
-// predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or recycled.
+// The header of the segment file `number`: from either copy, or rebuilt from its frames when both
+// are damaged (then predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or
+// recycled.
 struct FoundHeader {
   SegmentHeader header;
   bool rebuilt = false;

@@ -22,11 +22,11 @@ Result<std::optional<StatusSlot>> read_slots(io::File& file) {
     }
   }
   if (newest && newest->format_major != kFormatMajor) {
-    return Status(Code::unsupported,
-                  fmt::format("the store was written in format {}.{}, this kifa reads format {}.{}; "
-                              "use the kifa that wrote it or a newer one",
-                              newest->format_major, newest->format_minor, kFormatMajor,
-                              kFormatMinor));
+    return Status(
+        Code::unsupported,
+        fmt::format("the store was written in format {}.{}, this kifa reads format {}.{}; "
+                    "use the kifa that wrote it or a newer one",
+                    newest->format_major, newest->format_minor, kFormatMajor, kFormatMinor));
   }
   return newest;
 }

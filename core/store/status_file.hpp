@@ -13,8 +13,9 @@ namespace kifa::store {
 inline constexpr std::string_view kStatusFileName = "STATUS";
 inline constexpr std::string_view kLockFileName = "LOCK";
 
-// The small file by which a writer tells readers how far the log is durable. Never replaced, never synced after its
-// creation: what it says is true when it is written, and after a power cut an older truth is true as well.
+// The small file by which a writer tells readers how far the log is durable. Never replaced, never
+// synced after its creation: what it says is true when it is written, and after a power cut an
+// older truth is true as well.
 //
 // Threads: guarded by its owner.
 class StatusFile final {
@@ -33,8 +34,8 @@ class StatusFile final {
   std::uint64_t sequence_;
 };
 
-// The valid slot with the higher sequence, if any. A newer format is an `unsupported` failure; a file that is not there is
-// nullopt.
+// The valid slot with the higher sequence, if any. A newer format is an `unsupported` failure; a
+// file that is not there is nullopt.
 Result<std::optional<StatusSlot>> read_status(io::FileSystem& files, const std::string& directory);
 
 // Whether a writer has the store open now.

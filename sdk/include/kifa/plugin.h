@@ -1,18 +1,23 @@
 /* The plugin ABI of kifa: what a plugin exports and what the host offers it.
  *
- * Pure C (C11, also C++17 and later). A plugin is one shared library that exports one function, kifa_plugin_v1(), which
- * returns a static descriptor; everything else is reached from it. C++ authors use <kifa/sdk.hpp> on top of this.
+ * Pure C (C11, also C++17 and later). A plugin is one shared library that exports one function,
+ * kifa_plugin_v1(), which returns a static descriptor; everything else is reached from it. C++
+ * authors use <kifa/sdk.hpp> on top of this.
  *
  * Rules that hold everywhere
- *  - Text is UTF-8 with a size. Times are int64 nanoseconds: *_unix_ns (wall clock) or *_mono_ns (CLOCK_MONOTONIC).
- *  - Who allocates frees. Pointers passed into a call are valid until it returns; descriptor pointers are valid for ever.
+ *  - Text is UTF-8 with a size. Times are int64 nanoseconds: *_unix_ns (wall clock) or *_mono_ns
+ * (CLOCK_MONOTONIC).
+ *  - Who allocates frees. Pointers passed into a call are valid until it returns; descriptor
+ * pointers are valid for ever.
  *  - Nothing throws or longjmps across this boundary.
- *  - Structs that begin with struct_size grow at the end only; read later fields through KIFA_HAS. Arrays of such structs
- *    come with a stride: element i is at (const char*)array + i * stride.
- *  - Thread tags: [control] the host's control thread; [data] serialised for one instance, on any host thread; [any] any
- *    thread at any time. Calls for one instance never overlap, but for those tagged [any].
+ *  - Structs that begin with struct_size grow at the end only; read later fields through KIFA_HAS.
+ * Arrays of such structs come with a stride: element i is at (const char*)array + i * stride.
+ *  - Thread tags: [control] the host's control thread; [data] serialised for one instance, on any
+ * host thread; [any] any thread at any time. Calls for one instance never overlap, but for those
+ * tagged [any].
  *
- * This is version 0: the ABI is not frozen yet, and a plugin must be built with the header of the kifa that loads it.
+ * This is version 0: the ABI is not frozen yet, and a plugin must be built with the header of the
+ * kifa that loads it.
  */
 #ifndef KIFA_PLUGIN_H
 #define KIFA_PLUGIN_H
@@ -37,15 +42,24 @@ extern "C" {
 #define KIFA_EXPORT
 #endif
 
-/* Puts the section "kifa_abi1" into the library: the host looks for it before any code of the plugin runs. Once a library,
- * at file scope. */
-#define KIFA_PLUGIN_MARKER                                                                                  \
-  __attribute__((section("kifa_abi1"), used, retain)) static const unsigned char kifa_plugin_abi_marker[4] = { \
+/* Puts the section "kifa_abi1" into the library: the host looks for it before any code of the
+ * plugin runs. Once a library, at file scope. */
+#define KIFA_PLUGIN_MARKER                                                         \
+  __attribute__((section("kifa_abi1"), used,                                       \
+                 retain)) static const unsigned char kifa_plugin_abi_marker[4] = { \
       KIFA_ABI_MAJOR, KIFA_ABI_MINOR, 0, 0}
 
 /* True if `ptr` comes from a side that knows `field`. */
+#ifdef __cplusplus
+#define KIFA_HAS(ptr, field)                                                                \
+  ((ptr)->struct_size >= static_cast<size_t>(reinterpret_cast<const char*>(&(ptr)->field) - \
+                                             reinterpret_cast<const char*>(ptr)) +          \
+                             sizeof((ptr)->field))
+#else
 #define KIFA_HAS(ptr, field) \
-  ((ptr)->struct_size >= (size_t)((const char*)&(ptr)->field - (const char*)(ptr)) + sizeof((ptr)->field))
+  ((ptr)->struct_size >=     \
+   (size_t)((const char*)&(ptr)->field - (const char*)(ptr)) + sizeof((ptr)->field))
+#endif
 
 typedef struct kifa_str {
   const char* data; /* not NUL-terminated */
@@ -74,8 +88,9 @@ enum {
   KIFA_LOCKED = -9       /* another process holds it */
 };
 
-/* One sentence about a failure. The caller allocates it and sets struct_size; the callee fills it only when it fails.
- * The message ends with NUL, says what failed and what to do, and names the option if one is to blame. */
+/* One sentence about a failure. The caller allocates it and sets struct_size; the callee fills it
+ * only when it fails. The message ends with NUL, says what failed and what to do, and names the
+ * option if one is to blame. */
 typedef struct kifa_error {
   uint32_t struct_size;
   kifa_status code;
@@ -91,9 +106,10 @@ typedef struct kifa_attr {
 /* kifa_record.flags */
 enum {
   KIFA_RECORD_TRUNCATED = 1 << 0, /* bytes behind record_bytes_max were dropped (and counted) */
-  KIFA_RECORD_SPLIT = 1 << 1,     /* an oversize record cut in pieces: this piece is continued by the next record */
-  KIFA_RECORD_PARTIAL = 1 << 2,   /* the stream ended before the record's end was seen */
-  KIFA_RECORD_RESENT = 1 << 3     /* the device sent this record again */
+  KIFA_RECORD_SPLIT =
+      1 << 1, /* an oversize record cut in pieces: this piece is continued by the next record */
+  KIFA_RECORD_PARTIAL = 1 << 2, /* the stream ended before the record's end was seen */
+  KIFA_RECORD_RESENT = 1 << 3   /* the device sent this record again */
 };
 
 /* One record. Its layout is frozen (64-bit: 48 bytes); new facts come as attributes. */
@@ -139,8 +155,8 @@ typedef struct kifa_option {
 /* kifa_setting.flags */
 enum { KIFA_SETTING_DEFAULTED = 1 << 0 /* the user did not write it: the default */ };
 
-/* One option's value. configure() gets one for every declared option that has a value or a default, already checked
- * against the declaration. */
+/* One option's value. configure() gets one for every declared option that has a value or a default,
+ * already checked against the declaration. */
 typedef struct kifa_setting {
   uint32_t struct_size, type, flags, list_count;
   const char* name;
@@ -161,8 +177,9 @@ typedef struct kifa_stream {
   uint32_t struct_size, flags;
   uint64_t stream;   /* number: never used twice in an instance's life */
   uint64_t position; /* offset of the next byte to come */
-  kifa_str key;      /* RESUMABLE: lasting name, unique in the source, at most 128 bytes, never reused */
-  kifa_bytes state;  /* at most 1 KiB, the source's own (path, inode, fingerprint); stored beside the position */
+  kifa_str key; /* RESUMABLE: lasting name, unique in the source, at most 128 bytes, never reused */
+  kifa_bytes state; /* at most 1 KiB, the source's own (path, inode, fingerprint); stored beside the
+                       position */
   const kifa_attr* attrs;
   uint32_t attr_count, reserved0;
 } kifa_stream;
@@ -239,12 +256,13 @@ typedef struct kifa_batch {
   const kifa_checkpoint* checkpoints;
   uint32_t checkpoint_stride, gap_count;
   kifa_bytes text;      /* sinks with KIFA_SINK_TEXT: the records through `format:` */
-  const kifa_gap* gaps; /* losses to keep as durable events; gaps[i].records etc., stream is the host's number */
+  const kifa_gap* gaps; /* losses to keep as durable events; gaps[i].records etc., stream is the
+                           host's number */
   uint32_t gap_stride, reserved0;
 } kifa_batch;
 
-typedef struct kifa_instance kifa_instance;             /* the component's own */
-typedef struct kifa_framing_state kifa_framing_state;   /* the framing's own, one a stream */
+typedef struct kifa_instance kifa_instance;           /* the component's own */
+typedef struct kifa_framing_state kifa_framing_state; /* the framing's own, one a stream */
 typedef struct kifa_host kifa_host;
 typedef struct kifa_emitter kifa_emitter;
 typedef struct kifa_framing_out kifa_framing_out;
@@ -265,32 +283,43 @@ struct kifa_host {
   const char *host_version, *instance_name; /* instance_name: "pipeline/name" */
   uint32_t record_bytes_max, batch_records_max;
   void (*log)(const kifa_host*, int32_t level, kifa_str message) KIFA_NOEXCEPT; /* [any] */
-  int32_t (*log_level)(const kifa_host*) KIFA_NOEXCEPT;                         /* [any] lowest level that is kept */
+  int32_t (*log_level)(const kifa_host*) KIFA_NOEXCEPT; /* [any] lowest level that is kept */
   uint32_t (*metric_register)(const kifa_host*, int32_t kind, const char* name, const char* unit,
-                              const char* help) KIFA_NOEXCEPT;                  /* [control], before start */
-  void (*metric_add)(const kifa_host*, uint32_t metric, double delta_or_value) KIFA_NOEXCEPT; /* [any] */
-  int64_t (*now_unix_ns)(const kifa_host*) KIFA_NOEXCEPT;                       /* [any] simulated under test */
-  int64_t (*now_mono_ns)(const kifa_host*) KIFA_NOEXCEPT;                       /* [any] */
-  const void* (*extension)(const kifa_host*, const char* id) KIFA_NOEXCEPT;     /* [any] "kifa.ext.x/1"; null: not there */
-  void (*wake)(const kifa_host*) KIFA_NOEXCEPT;                                 /* [any] poll me again now */
-  void (*settle)(const kifa_host*, const kifa_receipt*, uint32_t count) KIFA_NOEXCEPT; /* [any] sinks, in ticket order */
+                              const char* help) KIFA_NOEXCEPT; /* [control], before start */
+  void (*metric_add)(const kifa_host*, uint32_t metric,
+                     double delta_or_value) KIFA_NOEXCEPT; /* [any] */
+  int64_t (*now_unix_ns)(const kifa_host*) KIFA_NOEXCEPT;  /* [any] simulated under test */
+  int64_t (*now_mono_ns)(const kifa_host*) KIFA_NOEXCEPT;  /* [any] */
+  const void* (*extension)(const kifa_host*,
+                           const char* id)KIFA_NOEXCEPT; /* [any] "kifa.ext.x/1"; null: not there */
+  void (*wake)(const kifa_host*) KIFA_NOEXCEPT;          /* [any] poll me again now */
+  void (*settle)(const kifa_host*, const kifa_receipt*,
+                 uint32_t count) KIFA_NOEXCEPT; /* [any] sinks, in ticket order */
 };
 
 /* kifa_emitter.flags */
-enum { KIFA_EMIT_DRAIN = 1 << 0 /* stopping: take in what the kernel has accepted, then return END */ };
+enum {
+  KIFA_EMIT_DRAIN = 1 << 0 /* stopping: take in what the kernel has accepted, then return END */
+};
 
 /* Where a source puts what it read; valid during poll(). */
 struct kifa_emitter {
   uint32_t struct_size, flags;
   void* ctx;
   uint64_t room; /* bytes this poll may hand over; 0: replies, timers and upkeep only */
-  kifa_status (*open)(const kifa_emitter*, const kifa_stream*) KIFA_NOEXCEPT; /* again on an open stream: new state, attrs */
-  kifa_status (*chunk)(const kifa_emitter*, const kifa_chunk*) KIFA_NOEXCEPT; /* AGAIN: not taken, return from poll.
-                                                                                NO_MEMORY: the host ended this stream */
-  kifa_status (*record)(const kifa_emitter*, uint64_t stream, const kifa_record*, uint64_t position) KIFA_NOEXCEPT;
-  kifa_status (*gap)(const kifa_emitter*, const kifa_gap*) KIFA_NOEXCEPT;     /* a loss: a durable event at this place */
-  kifa_status (*checkpoint)(const kifa_emitter*, const kifa_checkpoint*) KIFA_NOEXCEPT; /* all emitted before; or FORGET */
-  void (*wake_at)(const kifa_emitter*, int64_t mono_ns) KIFA_NOEXCEPT;        /* call poll then, at the latest */
+  kifa_status (*open)(const kifa_emitter*, const kifa_stream*)
+      KIFA_NOEXCEPT; /* again on an open stream: new state, attrs */
+  kifa_status (*chunk)(const kifa_emitter*,
+                       const kifa_chunk*) KIFA_NOEXCEPT; /* AGAIN: not taken, return from poll.
+                                                           NO_MEMORY: the host ended this stream */
+  kifa_status (*record)(const kifa_emitter*, uint64_t stream, const kifa_record*,
+                        uint64_t position) KIFA_NOEXCEPT;
+  kifa_status (*gap)(const kifa_emitter*,
+                     const kifa_gap*) KIFA_NOEXCEPT; /* a loss: a durable event at this place */
+  kifa_status (*checkpoint)(const kifa_emitter*, const kifa_checkpoint*)
+      KIFA_NOEXCEPT; /* all emitted before; or FORGET */
+  void (*wake_at)(const kifa_emitter*,
+                  int64_t mono_ns) KIFA_NOEXCEPT; /* call poll then, at the latest */
 };
 
 struct kifa_checkpoint_out {
@@ -302,16 +331,18 @@ struct kifa_checkpoint_out {
 struct kifa_writer {
   uint32_t struct_size, reserved0;
   void* ctx;
-  kifa_status (*append)(const kifa_writer*, const void* data, size_t size) KIFA_NOEXCEPT; /* failure: stop and return it */
+  kifa_status (*append)(const kifa_writer*, const void* data,
+                        size_t size) KIFA_NOEXCEPT; /* failure: stop and return it */
 };
 
 /* Every component has one. All [control]. */
 typedef struct kifa_lifecycle {
   uint32_t struct_size, reserved0;
-  kifa_instance* (*create)(const kifa_host*, kifa_error*) KIFA_NOEXCEPT;
+  kifa_instance* (*create)(const kifa_host*, kifa_error*)KIFA_NOEXCEPT;
   kifa_status (*configure)(kifa_instance*, const kifa_setting*, uint32_t count, uint32_t stride,
-                           kifa_error*) KIFA_NOEXCEPT;            /* no outside effect */
-  kifa_status (*start)(kifa_instance*, kifa_error*) KIFA_NOEXCEPT; /* UNAVAILABLE: the host retries with back-off */
+                           kifa_error*) KIFA_NOEXCEPT; /* no outside effect */
+  kifa_status (*start)(kifa_instance*,
+                       kifa_error*) KIFA_NOEXCEPT; /* UNAVAILABLE: the host retries with back-off */
   kifa_status (*stop)(kifa_instance*, int64_t deadline_mono_ns, kifa_error*) KIFA_NOEXCEPT;
   void (*destroy)(kifa_instance*) KIFA_NOEXCEPT; /* legal in any state */
 } kifa_lifecycle;
@@ -319,29 +350,35 @@ typedef struct kifa_lifecycle {
 typedef struct kifa_source {
   uint32_t struct_size, reserved0;
   /* [control] All checkpoints of this source, before EVERY start. Optional. */
-  kifa_status (*resume)(kifa_instance*, const kifa_checkpoint*, uint32_t count, uint32_t stride, kifa_error*) KIFA_NOEXCEPT;
-  /* [data] Reads what is there without waiting. OK: more at once; AGAIN: ran dry; END: finished; UNAVAILABLE: stop, back
-   * off, resume, start. */
-  kifa_status (*poll)(kifa_instance*, const kifa_emitter*, int64_t deadline_mono_ns, kifa_error*) KIFA_NOEXCEPT;
+  kifa_status (*resume)(kifa_instance*, const kifa_checkpoint*, uint32_t count, uint32_t stride,
+                        kifa_error*) KIFA_NOEXCEPT;
+  /* [data] Reads what is there without waiting. OK: more at once; AGAIN: ran dry; END: finished;
+   * UNAVAILABLE: stop, back off, resume, start. */
+  kifa_status (*poll)(kifa_instance*, const kifa_emitter*, int64_t deadline_mono_ns,
+                      kifa_error*) KIFA_NOEXCEPT;
   /* [data] Fills at most `capacity` descriptors to wait for; returns how many there are. */
   uint32_t (*descriptors)(kifa_instance*, kifa_fd*, uint32_t capacity) KIFA_NOEXCEPT;
   /* [data] Everything of the stream up to `position` is settled. Optional. */
-  void (*acknowledge)(kifa_instance*, uint64_t stream, uint64_t position, kifa_status) KIFA_NOEXCEPT;
+  void (*acknowledge)(kifa_instance*, uint64_t stream, uint64_t position,
+                      kifa_status) KIFA_NOEXCEPT;
   /* [data] Never inside poll; whole or nothing. Optional; needs KIFA_SOURCE_REPLIES. */
   kifa_status (*reply)(kifa_instance*, uint64_t stream, kifa_bytes, kifa_error*) KIFA_NOEXCEPT;
   /* [data] After the stream's END: all is settled and replied, close it now. Optional. */
   void (*release)(kifa_instance*, uint64_t stream) KIFA_NOEXCEPT;
 } kifa_source;
 
-/* Where a framing puts what it found; valid during feed() and durable(). `used` counts bytes of the view from its start,
- * so far in this call, and never falls. */
+/* Where a framing puts what it found; valid during feed() and durable(). `used` counts bytes of the
+ * view from its start, so far in this call, and never falls. */
 struct kifa_framing_out {
   uint32_t struct_size, reserved0;
   void* ctx;
   int64_t now_mono_ns;
-  void (*record)(const kifa_framing_out*, kifa_bytes payload, size_t used, uint32_t flags) KIFA_NOEXCEPT;
-  void (*skip)(const kifa_framing_out*, size_t used, uint32_t reason) KIFA_NOEXCEPT; /* bytes of no record: counted */
-  void (*reply)(const kifa_framing_out*, kifa_bytes) KIFA_NOEXCEPT;                  /* queued; sent right after poll */
+  void (*record)(const kifa_framing_out*, kifa_bytes payload, size_t used,
+                 uint32_t flags) KIFA_NOEXCEPT;
+  void (*skip)(const kifa_framing_out*, size_t used,
+               uint32_t reason) KIFA_NOEXCEPT; /* bytes of no record: counted */
+  void (*reply)(const kifa_framing_out*,
+                kifa_bytes) KIFA_NOEXCEPT; /* queued; sent right after poll */
   void (*wake_at)(const kifa_framing_out*, int64_t mono_ns) KIFA_NOEXCEPT;
 };
 
@@ -349,17 +386,20 @@ struct kifa_framing_out {
 enum {
   KIFA_FEED_TICK = 1 << 0, /* a timer that was asked for; no new bytes */
   KIFA_FEED_END = 1 << 1,  /* no more will come: give what is left as a PARTIAL record */
-  KIFA_FEED_TAIL = 1 << 2  /* the head of this oversize record has been used up already: the view begins inside it */
+  KIFA_FEED_TAIL = 1 << 2  /* the head of this oversize record has been used up already: the view
+                              begins inside it */
 };
 
 /* One instance a source, one state a stream. */
 typedef struct kifa_framing {
   uint32_t struct_size, reserved0;
-  kifa_status (*open)(kifa_instance*, const kifa_stream*, kifa_framing_state**, kifa_error*) KIFA_NOEXCEPT; /* [data] */
-  void (*close)(kifa_instance*, kifa_framing_state*) KIFA_NOEXCEPT;                                         /* [data] */
-  /* [data] view: every byte not yet used, contiguous, kept by the host; view.data[fresh] is the first new one. */
-  kifa_status (*feed)(kifa_instance*, kifa_framing_state*, const kifa_framing_out*, kifa_bytes view, size_t fresh,
-                      uint32_t flags, kifa_error*) KIFA_NOEXCEPT;
+  kifa_status (*open)(kifa_instance*, const kifa_stream*, kifa_framing_state**,
+                      kifa_error*) KIFA_NOEXCEPT;                   /* [data] */
+  void (*close)(kifa_instance*, kifa_framing_state*) KIFA_NOEXCEPT; /* [data] */
+  /* [data] view: every byte not yet used, contiguous, kept by the host; view.data[fresh] is the
+   * first new one. */
+  kifa_status (*feed)(kifa_instance*, kifa_framing_state*, const kifa_framing_out*, kifa_bytes view,
+                      size_t fresh, uint32_t flags, kifa_error*) KIFA_NOEXCEPT;
   /* [data] Outcomes of this stream's records in the order of emission. Optional. */
   void (*durable)(kifa_instance*, kifa_framing_state*, const kifa_framing_out*, const kifa_outcome*,
                   uint32_t count) KIFA_NOEXCEPT;
@@ -367,20 +407,26 @@ typedef struct kifa_framing {
 
 typedef struct kifa_sink {
   uint32_t struct_size, reserved0;
-  /* [data] Copies or encodes the batches and returns; `taken` says how many it took. Every taken batch is settled later
-   * through host->settle (also from inside this call). AGAIN or NO_SPACE: offer the rest again. */
-  kifa_status (*write)(kifa_instance*, const kifa_batch* const*, uint32_t count, uint32_t* taken, kifa_error*) KIFA_NOEXCEPT;
-  kifa_status (*flush)(kifa_instance*, int64_t deadline_mono_ns, kifa_error*) KIFA_NOEXCEPT; /* OK: all taken is settled */
+  /* [data] Copies or encodes the batches and returns; `taken` says how many it took. Every taken
+   * batch is settled later through host->settle (also from inside this call). AGAIN or NO_SPACE:
+   * offer the rest again. */
+  kifa_status (*write)(kifa_instance*, const kifa_batch* const*, uint32_t count, uint32_t* taken,
+                       kifa_error*) KIFA_NOEXCEPT;
+  kifa_status (*flush)(kifa_instance*, int64_t deadline_mono_ns,
+                       kifa_error*) KIFA_NOEXCEPT; /* OK: all taken is settled */
   /* [control] Optional; with KIFA_SINK_CHECKPOINTS. */
-  kifa_status (*load_checkpoints)(kifa_instance*, kifa_str origin, const kifa_checkpoint_out*, kifa_error*) KIFA_NOEXCEPT;
+  kifa_status (*load_checkpoints)(kifa_instance*, kifa_str origin, const kifa_checkpoint_out*,
+                                  kifa_error*) KIFA_NOEXCEPT;
 } kifa_sink;
 
 typedef struct kifa_formatter {
   uint32_t struct_size, reserved0;
-  kifa_status (*begin)(kifa_instance*, const kifa_writer*, kifa_error*) KIFA_NOEXCEPT; /* [data] optional: a header */
-  kifa_status (*format)(kifa_instance*, const kifa_record*, uint32_t count, uint32_t stride, const kifa_writer*,
-                        kifa_error*) KIFA_NOEXCEPT;                                    /* [data] */
-  kifa_status (*end)(kifa_instance*, const kifa_writer*, kifa_error*) KIFA_NOEXCEPT;   /* [data] optional */
+  kifa_status (*begin)(kifa_instance*, const kifa_writer*,
+                       kifa_error*) KIFA_NOEXCEPT; /* [data] optional: a header */
+  kifa_status (*format)(kifa_instance*, const kifa_record*, uint32_t count, uint32_t stride,
+                        const kifa_writer*, kifa_error*) KIFA_NOEXCEPT; /* [data] */
+  kifa_status (*end)(kifa_instance*, const kifa_writer*,
+                     kifa_error*) KIFA_NOEXCEPT; /* [data] optional */
 } kifa_formatter;
 
 /* Component kinds: what kifa_component.operations points to */
@@ -388,11 +434,12 @@ enum { KIFA_KIND_SOURCE = 1, KIFA_KIND_FRAMING = 2, KIFA_KIND_SINK = 3, KIFA_KIN
 
 /* kifa_component.flags */
 enum {
-  KIFA_SOURCE_BYTES = 1 << 0,    /* emits chunks: takes a `framing:` */
-  KIFA_SOURCE_RECORDS = 1 << 1,  /* emits whole records */
-  KIFA_SOURCE_REPLIES = 1 << 2,  /* reply() works */
-  KIFA_SINK_TEXT = 1 << 3,       /* gets kifa_batch.text: takes a `format:` */
-  KIFA_SINK_CHECKPOINTS = 1 << 4 /* keeps checkpoints: may be a pipeline's required sink with resumable sources */
+  KIFA_SOURCE_BYTES = 1 << 0,   /* emits chunks: takes a `framing:` */
+  KIFA_SOURCE_RECORDS = 1 << 1, /* emits whole records */
+  KIFA_SOURCE_REPLIES = 1 << 2, /* reply() works */
+  KIFA_SINK_TEXT = 1 << 3,      /* gets kifa_batch.text: takes a `format:` */
+  KIFA_SINK_CHECKPOINTS =
+      1 << 4 /* keeps checkpoints: may be a pipeline's required sink with resumable sources */
 };
 
 typedef struct kifa_component {
@@ -410,7 +457,8 @@ typedef struct kifa_plugin {
   uint16_t abi_major, abi_minor; /* what the plugin was compiled with */
   uint16_t abi_minor_required;   /* oldest host it can run on */
   uint16_t reserved0;
-  const char *id, *version, *vendor, *url, *license; /* "com.acme.fiscal-printer", semver, SPDX expression */
+  const char *id, *version, *vendor, *url,
+      *license; /* "com.acme.fiscal-printer", semver, SPDX expression */
   const kifa_component* components;
   uint32_t component_count, component_stride;
 } kifa_plugin;

@@ -1,0 +1,19 @@
+#include <variant>
+
+#include "core/cli/commands.hpp"
+#include "core/cli/load_deployment.hpp"
+#include "core/cli/messages.hpp"
+#include "core/cli/run_deployment.hpp"
+
+namespace kifa::cli {
+
+int run(const RunCommand& command) {
+  LoadResult loaded = load_deployment_file(command.file, command.plugin_paths, Purpose::run);
+  if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
+    complain_verbatim(failure->text);
+    return failure->exit_code;
+  }
+  return run_deployment(std::get<LoadedDeployment>(loaded), command.log_level);
+}
+
+}  // namespace kifa::cli

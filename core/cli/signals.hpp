@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "core/base/status.hpp"
+#include "core/base/thread_annotations.hpp"
+
+namespace kifa::cli {
+
+// Takes the signals of a process that runs pipelines: blocked in every thread, waited for by one.
+//
+// SIGTERM and SIGINT ask once for an orderly stop; a SIGINT after that ends the process at once
+// with 130. SIGHUP, SIGUSR1 and SIGUSR2 are answered with one line that says that the action is
+// not available in this version.
+//
+// Threads: start() on the first thread, before others exist (they inherit the blocked signals); the
+//          rest from any thread. The callbacks run on the waiting thread, or in on_stop's caller.
+class Signals final {
+ public:
+  using Tell = std::function<void(const std::string& sentence)>;
+
+  // `tell` receives what is to be said about a signal.
+  static Result<std::unique_ptr<Signals>> start(Tell tell);
+
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals();  // stops waiting; the signals stay blocked
+
+  // Who is to be told to stop, at once if a signal has come already. Null: nobody any more, after
+  // which a call that was under way has returned.
+  void on_stop(std::function<void()> stop) KIFA_EXCLUDES(mutex_);
+
+  // The signal that asked to stop; 0: none.
+  [[nodiscard]] int stop_signal() const { return stop_signal_.load(std::memory_order_relaxed); }
+
+ private:
+  Signals(int signal_descriptor, int end_descriptor, Tell tell);
+  void wait_loop();
+  void take(int signal_number) KIFA_EXCLUDES(mutex_);
+
+  const int signal_descriptor_;  // signalfd
+  const int end_descriptor_;     // eventfd: the destructor's word
+  const Tell tell_;
+  std::atomic<int> stop_signal_{0};  // a value of its own: relaxed is enough
+  Mutex mutex_;
+  std::function<void()> stop_ KIFA_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+}  // namespace kifa::cli

@@ -1,0 +1,425 @@
+#include "core/pipeline/pipeline.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/base/assert.hpp"
+#include "core/pipeline/settings.hpp"
+#include "core/pipeline/source_worker.hpp"
+#include "core/plugin/catalog.hpp"
+#include "core/plugin/component_settings.hpp"
+
+namespace kifa::pipeline {
+
+namespace {
+
+// pthread names have room for 15 characters.
+void name_this_thread(const std::string& name) {
+  ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+}
+
+// Signals belong to the thread that waits for them; no call of a plugin is to be interrupted.
+void block_signals() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+}  // namespace
+
+void RunEvents::notify() {
+  const MutexLock lock(mutex_);
+  notified_ = true;
+  changed_.notify_all();
+}
+
+void RunEvents::wait(const Clock& clock, std::int64_t until) {
+  MutexLock lock(mutex_);
+  while (!notified_) {
+    if (until == kNoTime) {
+      changed_.wait(lock);
+      continue;
+    }
+    const std::int64_t now = clock.now_mono_ns();
+    if (now >= until) {
+      return;
+    }
+    changed_.wait_for(lock, std::chrono::nanoseconds(until - now));
+  }
+  notified_ = false;
+}
+
+// One source with everything of it that its thread uses.
+struct Pipeline::Source {
+  SourceCounters counters;
+  std::shared_ptr<Waker> waker = std::make_shared<Waker>();
+  std::unique_ptr<plugin::Instance> source;
+  std::unique_ptr<plugin::Instance> framing;
+  std::unique_ptr<Logger> logger;
+  std::unique_ptr<SourceEngine> engine;  // uses all of the above: destroyed first
+};
+
+Pipeline::Pipeline(std::string name, const Clock& clock, std::shared_ptr<Log> log,
+                   std::shared_ptr<RunEvents> events)
+    : name_(std::move(name)),
+      clock_(clock),
+      log_(std::move(log)),
+      events_(std::move(events)),
+      logger_(log_, name_) {}
+
+// Sources first: their streams and batches point at nothing of the sinks, but not the other way
+// round.
+Pipeline::~Pipeline() { sources_.clear(); }
+
+// ---- assembly ----
+
+Result<std::shared_ptr<Pipeline>> Pipeline::create(const config::PipelineConfig& config,
+                                                   const FindComponent& find, const Clock& clock,
+                                                   const std::shared_ptr<Log>& log,
+                                                   const std::shared_ptr<RunEvents>& events) {
+  std::shared_ptr<Pipeline> pipeline(new Pipeline(config.name, clock, log, events));
+  if (!config.filters.empty()) {
+    Result<std::unique_ptr<RecordFilter>> filter = RecordFilter::create(config.filters);
+    if (!filter) {
+      return filter.error().with_context(config.name);
+    }
+    pipeline->filter_ = std::move(*filter);
+  }
+  for (const config::SinkConfig& sink : config.sinks) {
+    KIFA_TRY(pipeline->add_sink(sink, find));
+  }
+  if (pipeline->sink_ == nullptr) {
+    return Status(Code::invalid,
+                  fmt::format("pipeline {} has no required sink: one sink must decide what is "
+                              "acknowledged",
+                              config.name));
+  }
+  for (const config::SourceConfig& source : config.sources) {
+    KIFA_TRY(pipeline->add_source(source, find));
+  }
+  if (pipeline->sources_.empty()) {
+    return Status(Code::invalid, fmt::format("pipeline {} has no source", config.name));
+  }
+  return pipeline;
+}
+
+plugin::HostCallbacks Pipeline::callbacks_for(const std::string& instance_name) const {
+  plugin::HostCallbacks callbacks;
+  callbacks.log = [logger = Logger(log_, instance_name)](std::int32_t level,
+                                                         std::string_view message) {
+    const int known = std::clamp<int>(level, KIFA_LOG_DEBUG, KIFA_LOG_ERROR);
+    logger.write(static_cast<LogLevel>(known), std::string(message));
+  };
+  callbacks.log_level = static_cast<std::int32_t>(log_->level());
+  callbacks.clock = &clock_;
+  return callbacks;
+}
+
+Result<std::unique_ptr<plugin::Instance>> Pipeline::make_instance(
+    const config::ComponentConfig& config, config::ComponentKind kind,
+    const std::string& instance_name, const FindComponent& find, plugin::HostCallbacks callbacks) {
+  const Result<plugin::Component> component = find(kind, config.type, config.plugin_id);
+  if (!component) {
+    return component.error();
+  }
+  KIFA_ASSERT(component->component->kind == plugin::abi_kind(kind));
+  Result<std::unique_ptr<plugin::Instance>> instance =
+      plugin::Instance::create(*component, instance_name, std::move(callbacks));
+  if (!instance) {
+    return instance.error();
+  }
+  const plugin::AbiSettings settings(config.settings);
+  KIFA_TRY((*instance)->configure(settings.view()));
+  return instance;
+}
+
+Status Pipeline::add_sink(const config::SinkConfig& config, const FindComponent& find) {
+  const SinkOptions options = sink_options_of(config);
+  const std::string instance_name = fmt::format("{}/{}", name_, config.component.name);
+  if (options.required && sink_ != nullptr) {
+    return {Code::invalid,
+            fmt::format("pipeline {} has two required sinks: only one can decide what is "
+                        "acknowledged; say `required: false` at the other",
+                        name_)};
+  }
+  std::unique_ptr<TextMaker> text;
+  if (config.has_format) {
+    Result<std::unique_ptr<plugin::Instance>> formatter =
+        make_instance(config.format, config::ComponentKind::formatter, instance_name + "/format",
+                      find, callbacks_for(instance_name));
+    if (!formatter) {
+      return formatter.error();
+    }
+    text = std::make_unique<TextMaker>(std::move(*formatter));
+  }
+  auto writer = std::make_unique<SinkWriter>(options, clock_, Logger(log_, instance_name));
+  plugin::HostCallbacks callbacks = callbacks_for(instance_name);
+  callbacks.settle = [target = writer.get()](const kifa_receipt* receipts, std::uint32_t count) {
+    target->settle(receipts, count);
+  };
+  Result<std::unique_ptr<plugin::Instance>> sink = make_instance(
+      config.component, config::ComponentKind::sink, instance_name, find, std::move(callbacks));
+  if (!sink) {
+    return sink.error();
+  }
+  if (((*sink)->component().flags & KIFA_SINK_TEXT) != 0 && text == nullptr) {
+    return {Code::invalid,
+            fmt::format("{}: this sink writes text and needs a `format:`", instance_name)};
+  }
+  writer->adopt(std::move(*sink), std::move(text));
+  sink_stop_timeout_ns_ = std::max(sink_stop_timeout_ns_, options.stop_timeout_ns);
+  if (options.required) {
+    sink_ = std::move(writer);
+  } else {
+    copies_.push_back(std::move(writer));
+  }
+  return {};
+}
+
+Status Pipeline::add_source(const config::SourceConfig& config, const FindComponent& find) {
+  auto source = std::make_unique<Source>();
+  SourceParts parts;
+  parts.pipeline = name_;
+  parts.name = config.component.name;
+  parts.origin = fmt::format("{}/{}", name_, config.component.name);
+  parts.options = source_options_of(config);
+  source->logger = std::make_unique<Logger>(log_, parts.origin);
+  plugin::HostCallbacks callbacks = callbacks_for(parts.origin);
+  callbacks.record_bytes_max = static_cast<std::uint32_t>(parts.options.framer.record_bytes_max);
+  callbacks.batch_records_max = parts.options.batch.records_max;
+  if (config.has_framing) {
+    Result<std::unique_ptr<plugin::Instance>> framing = make_instance(
+        config.framing, config::ComponentKind::framing, parts.origin + "/framing", find, callbacks);
+    if (!framing) {
+      return framing.error();
+    }
+    source->framing = std::move(*framing);
+  }
+  callbacks.wake = [target = source.get()] {
+    if (target->engine != nullptr) {
+      target->engine->plugin_wake();
+    }
+  };
+  Result<std::unique_ptr<plugin::Instance>> instance = make_instance(
+      config.component, config::ComponentKind::source, parts.origin, find, std::move(callbacks));
+  if (!instance) {
+    return instance.error();
+  }
+  source->source = std::move(*instance);
+  parts.source = source->source.get();
+  parts.framing = source->framing.get();
+  parts.filter = filter_.get();
+  parts.sink = sink_.get();
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    parts.copies.push_back(copy.get());
+  }
+  parts.clock = &clock_;
+  parts.waker = source->waker;
+  parts.counters = &source->counters;
+  parts.log = source->logger.get();
+  sink_->attach(source->waker);
+  source->engine = std::make_unique<SourceEngine>(std::move(parts));
+  sources_.push_back(std::move(source));
+  return {};
+}
+
+// ---- running ----
+
+void Pipeline::start() {
+  std::vector<std::pair<std::string, std::function<void()>>> bodies;
+  const auto add_sink_thread = [&](SinkWriter& writer) {
+    const std::string name = writer.name().substr(name_.size() + 1);
+    bodies.emplace_back("k>" + name, [&writer] { writer.run_worker(); });
+  };
+  add_sink_thread(*sink_);
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    add_sink_thread(*copy);
+  }
+  for (const std::unique_ptr<Source>& source : sources_) {
+    bodies.emplace_back("k<" + source->engine->parts().name, [this, source = source.get()] {
+      run_source(*source->engine, clock_);
+      source_ended(*source);
+    });
+  }
+  const MutexLock lock(mutex_);
+  sources_left_ = sources_.size();
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    const auto& [thread_name, body] = bodies[i];
+    Worker& worker = workers_.emplace_back();
+    const bool is_sink = i < 1 + copies_.size();
+    worker.what =
+        fmt::format("{} `{}/{}`", is_sink ? "sink" : "source", name_, thread_name.substr(2));
+    worker.thread = std::thread([self = shared_from_this(), i, thread_name, body] {
+      self->run_thread(i, thread_name, body);
+    });
+  }
+}
+
+void Pipeline::run_thread(std::size_t worker, const std::string& thread_name,
+                          const std::function<void()>& body) {
+  block_signals();
+  name_this_thread(thread_name);
+  body();
+  {
+    const MutexLock lock(mutex_);
+    workers_[worker].done = true;
+  }
+  events_->notify();
+}
+
+void Pipeline::source_ended(const Source& source) {
+  const SourceEngine::End& end = source.engine->result();
+  {
+    const MutexLock lock(mutex_);
+    --sources_left_;
+    given_up_ += end.unsettled;
+    if (!end.status) {
+      note_failure(end.status);
+      stops_ |= end.stops_pipeline;
+    }
+    if (end.unsettled != 0) {
+      note_failure(Status(Code::io, fmt::format("{}: {} records were not settled when the time to "
+                                                "stop was over",
+                                                source.engine->parts().origin, end.unsettled)));
+    }
+  }
+  if (!end.status && end.status.message() != sink_->failure().message()) {
+    source.logger->error(end.status.message());
+  }
+  events_->notify();
+}
+
+void Pipeline::note_failure(const Status& status) {
+  if (failure_) {
+    failure_ = status;
+  }
+}
+
+void Pipeline::request_stop(std::int64_t deadline_mono_ns) {
+  for (const std::unique_ptr<Source>& source : sources_) {
+    source->engine->request_stop(deadline_mono_ns);
+  }
+}
+
+void Pipeline::close_sinks(std::int64_t deadline_mono_ns) {
+  sink_->close(deadline_mono_ns);
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    copy->close(deadline_mono_ns);
+  }
+}
+
+void Pipeline::join() {
+  std::vector<std::thread> threads;
+  {
+    const MutexLock lock(mutex_);
+    for (Worker& worker : workers_) {
+      KIFA_ASSERT(worker.done);
+      threads.push_back(std::move(worker.thread));
+    }
+  }
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) {
+      thread.join();
+    }
+  }
+  {
+    const MutexLock lock(mutex_);
+    note_failure(sink_->failure());
+  }
+  log_counters();
+}
+
+std::string Pipeline::abandon() {
+  const MutexLock lock(mutex_);
+  std::string left;
+  for (Worker& worker : workers_) {
+    if (!worker.done) {
+      left += (left.empty() ? "" : ", ") + worker.what;
+    }
+    if (worker.thread.joinable()) {
+      worker.thread.detach();
+    }
+  }
+  return left;
+}
+
+bool Pipeline::sources_finished() const {
+  const MutexLock lock(mutex_);
+  return sources_left_ == 0;
+}
+
+bool Pipeline::finished() const {
+  const MutexLock lock(mutex_);
+  return std::ranges::all_of(workers_, [](const Worker& worker) { return worker.done; });
+}
+
+bool Pipeline::failed() const {
+  {
+    const MutexLock lock(mutex_);
+    if (stops_) {
+      return true;
+    }
+  }
+  return sink_->failed();
+}
+
+Status Pipeline::result() const {
+  const MutexLock lock(mutex_);
+  return failure_;
+}
+
+std::uint64_t Pipeline::unsettled() const {
+  std::uint64_t count = 0;
+  for (const std::unique_ptr<Source>& source : sources_) {
+    count += source->counters.unsettled();
+  }
+  return count;
+}
+
+void Pipeline::add_to(RunSummary& summary) const {
+  for (const std::unique_ptr<Source>& source : sources_) {
+    const SourceCounters& counters = source->counters;
+    summary.records_acknowledged += counters.records_acknowledged.load(std::memory_order_relaxed);
+    summary.records_filtered += counters.records_filtered.load(std::memory_order_relaxed);
+    summary.records_failed += counters.records_failed.load(std::memory_order_relaxed);
+  }
+  const MutexLock lock(mutex_);
+  summary.drain_left_records += given_up_;
+}
+
+void Pipeline::log_counters() const {
+  for (const std::unique_ptr<Source>& source : sources_) {
+    const SourceCounters& counters = source->counters;
+    std::string line = fmt::format("{} records acknowledged, {} bytes read",
+                                   counters.records_acknowledged.load(), counters.bytes_in.load());
+    const auto add = [&line](const SourceCounters::Counter& counter, std::string_view what) {
+      if (const std::uint64_t count = counter.load(); count != 0) {
+        line += fmt::format(", {} {}", count, what);
+      }
+    };
+    add(counters.records_filtered, "filtered");
+    add(counters.records_failed, "failed");
+    add(counters.records_truncated, "truncated");
+    add(counters.records_rejected, "rejected as oversize");
+    add(counters.records_partial, "partial");
+    add(counters.bytes_dropped, "bytes of oversize records dropped");
+    add(counters.bytes_skipped, "bytes of no record skipped");
+    add(counters.gaps, "gaps");
+    add(counters.replies_failed, "replies failed");
+    add(counters.restarts, "restarts");
+    source->logger->info(line);
+  }
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    if (const std::uint64_t dropped = copy->dropped_records(); dropped != 0) {
+      log_->write(LogLevel::warn, copy->name(),
+                  fmt::format("{} records were not copied to this best-effort sink", dropped));
+    }
+  }
+}
+
+}  // namespace kifa::pipeline

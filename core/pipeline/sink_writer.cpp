@@ -1,0 +1,596 @@
+#include "core/pipeline/sink_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/base/assert.hpp"
+#include "core/pipeline/limits.hpp"
+
+namespace kifa::pipeline {
+
+namespace {
+
+// What an offer costs beside its payload, so that many empty batches cannot fill the memory.
+constexpr std::size_t kOfferBytes = 256;
+
+}  // namespace
+
+SinkWriter::SinkWriter(SinkOptions options, const Clock& clock, Logger log)
+    : options_(options),
+      clock_(clock),
+      log_(std::move(log)),
+      backoff_(options.retry_min_ns, options.retry_max_ns, std::hash<std::string>()(name())) {}
+
+SinkWriter::~SinkWriter() = default;
+
+void SinkWriter::adopt(std::unique_ptr<plugin::Instance> sink,
+                       std::unique_ptr<TextMaker> formatter) {
+  KIFA_ASSERT(sink_ == nullptr);
+  KIFA_ASSERT(sink->sink() != nullptr);
+  sink_ = std::move(sink);
+  formatter_ = std::move(formatter);
+}
+
+void SinkWriter::attach(std::shared_ptr<Waker> waker) {
+  const MutexLock lock(mutex_);
+  sources_.push_back(std::move(waker));
+}
+
+std::size_t SinkWriter::waiting() const {
+  return offers_.size() - static_cast<std::size_t>(taken_end_ - front_ticket_);
+}
+
+std::size_t SinkWriter::unsettled() const {
+  return static_cast<std::size_t>(taken_end_ - front_ticket_);
+}
+
+SinkWriter::Offer& SinkWriter::offer_at(std::uint64_t ticket) {
+  return offers_[static_cast<std::size_t>(ticket - front_ticket_)];
+}
+
+void SinkWriter::notice() {
+  noticed_ = true;
+  changed_.notify_all();
+}
+
+void SinkWriter::wake_waiters() {
+  for (const std::shared_ptr<Waker>& waiter : waiters_) {
+    waiter->wake();
+  }
+  waiters_.clear();
+}
+
+void SinkWriter::wake_sources() {
+  for (const std::shared_ptr<Waker>& source : sources_) {
+    source->wake();
+  }
+}
+
+// ---- the queue ----
+
+bool SinkWriter::submit(const BatchPtr& batch, bool may_write,
+                        const std::shared_ptr<Waker>& waiter) {
+  const MutexLock lock(mutex_);
+  const std::size_t bytes = batch->bytes() + kOfferBytes;
+  const bool refuses = state_ == State::failing || state_ == State::stopped;
+  const bool full = waiting() != 0 && queued_bytes_ + bytes > options_.queue_bytes_max;
+  if (!options_.required && (refuses || full)) {
+    drop(*batch);
+    return true;
+  }
+  if (refuses) {
+    batch->settle(0, failure_status_ < 0 ? failure_status_ : KIFA_IO);
+    return true;
+  }
+  if (full) {
+    waiters_.push_back(waiter);
+    return false;
+  }
+  add_offer(batch, bytes);
+  if (writing_) {
+    return true;  // who writes looks at the queue afterwards
+  }
+  if (may_write && state_ == State::running && !blocked_ && waiting() == 1 &&
+      bytes <= kInlineBatchBytesMax) {
+    write_group();
+  } else {
+    notice();
+  }
+  return true;
+}
+
+void SinkWriter::add_offer(const BatchPtr& batch, std::size_t bytes) {
+  Offer& offer = offers_.emplace_back();
+  offer.batch = batch;
+  offer.view = batch->view();
+  offer.view.ticket = front_ticket_ + offers_.size() - 1;
+  offer.bytes = bytes;
+  if (options_.required) {
+    batch->set_ticket(offer.view.ticket);
+  } else {
+    // Checkpoints and gaps belong to the required sink.
+    offer.view.checkpoint_count = 0;
+    offer.view.gap_count = 0;
+  }
+  queued_bytes_ += bytes;
+}
+
+bool SinkWriter::still_waits(const Batch& batch, const std::shared_ptr<Waker>& waiter) {
+  const MutexLock lock(mutex_);
+  if (batch.ticket() < taken_end_ || state_ == State::failing || state_ == State::stopped) {
+    return false;
+  }
+  waiters_.push_back(waiter);
+  return true;
+}
+
+void SinkWriter::drop(const Batch& batch) {
+  dropped_records_ += batch.record_count();
+  if (!dropping_ && batch.record_count() != 0) {
+    dropping_ = true;
+    log_.warn(
+        "this best-effort sink cannot keep up and drops records; the required sink has them all");
+  }
+}
+
+// ---- writing ----
+
+// Offers everything that is queued, up to kGroupBatchesMax, in one call; without the lock, but
+// nobody else touches the sink or the offers meanwhile (writing_).
+void SinkWriter::write_group() {
+  KIFA_ASSERT(!writing_);
+  const std::size_t count = std::min(waiting(), kGroupBatchesMax);
+  group_.clear();
+  views_.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    Offer& offer = offer_at(taken_end_ + i);
+    group_.push_back(&offer);
+    views_.push_back(&offer.view);
+  }
+  writing_ = true;
+  offered_end_ = taken_end_ + count;
+  mutex_.unlock();
+  std::uint32_t taken = 0;
+  Status failure;
+  const kifa_status status = call_write(count, taken, failure);
+  mutex_.lock();
+  writing_ = false;
+  after_write(count, taken, status, failure);
+  if (waiting() != 0 || flush_until_ || close_until_ || state_ == State::failing) {
+    noticed_ = true;
+  }
+  changed_.notify_all();
+}
+
+kifa_status SinkWriter::call_write(std::size_t count, std::uint32_t& taken, Status& failure) {
+  if (formatter_ != nullptr) {
+    failure = make_texts();
+    if (!failure) {
+      return KIFA_INVALID;
+    }
+  }
+  kifa_error error = plugin::empty_error();
+  const kifa_status status = sink_->sink()->write(
+      sink_->raw(), views_.data(), static_cast<std::uint32_t>(count), &taken, &error);
+  if (status < 0 && status != KIFA_NO_SPACE) {
+    failure = plugin::status_from(status, error, name());
+  } else if (taken > count) {
+    failure = Status(Code::internal,
+                     fmt::format("{}: the sink claims {} batches of {}; report this to the "
+                                 "plugin's vendor",
+                                 name(), taken, count));
+    taken = static_cast<std::uint32_t>(count);
+    return KIFA_INTERNAL;
+  }
+  return status;
+}
+
+Status SinkWriter::make_texts() {
+  for (Offer* offer : group_) {
+    if (offer->has_text) {
+      continue;
+    }
+    if (offer->is_ending) {
+      KIFA_TRY(formatter_->finish(offer->text));
+    } else {
+      KIFA_TRY(formatter_->make(offer->view, offer->text));
+    }
+    offer->has_text = true;
+    offer->view.text = {offer->text.bytes().data(), offer->text.size()};
+  }
+  return {};
+}
+
+void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status status,
+                             const Status& failure) {
+  for (std::uint32_t i = 0; i < taken; ++i) {
+    queued_bytes_ -= offer_at(taken_end_ + i).bytes;
+  }
+  taken_end_ += taken;
+  if (taken != 0) {
+    wake_waiters();
+    blocked_wait_ns_ = 0;
+    if (std::exchange(out_of_space_, false)) {
+      log_.info("there is space again; going on");
+    }
+  }
+  const bool settled_some = !pending_.empty();
+  for (const kifa_receipt& receipt : pending_) {
+    if (receipt.ticket >= taken_end_) {
+      fail(Status(Code::internal,
+                  fmt::format("{}: the sink settled ticket {} without taking it; report this to "
+                              "the plugin's vendor",
+                              name(), receipt.ticket)),
+           KIFA_INTERNAL);
+      break;
+    }
+    apply(receipt);
+  }
+  pending_.clear();
+  if (!failure) {
+    fail(failure, status);
+  } else if (taken < count && !settled_some) {
+    blocked_by(status);
+  }
+  if (state_ == State::failing) {
+    fail_waiting();
+  }
+}
+
+void SinkWriter::blocked_by(kifa_status status) {
+  blocked_ = true;
+  blocked_wait_ns_ =
+      blocked_wait_ns_ == 0 ? kOfferAgainMinNs : std::min(blocked_wait_ns_ * 2, kOfferAgainMaxNs);
+  blocked_until_ = clock_.now_mono_ns() + blocked_wait_ns_;
+  if (status == KIFA_NO_SPACE && !std::exchange(out_of_space_, true)) {
+    log_.error(
+        "no space left; records wait and sources are held back until there is space again: free "
+        "some, or raise the budget");
+  }
+}
+
+void SinkWriter::flush_sink() {
+  const std::int64_t deadline = *flush_until_;
+  flush_until_.reset();
+  writing_ = true;
+  mutex_.unlock();
+  kifa_error error = plugin::empty_error();
+  const kifa_status status = sink_->sink()->flush(sink_->raw(), deadline, &error);
+  mutex_.lock();
+  writing_ = false;
+  if (status < 0 && status != KIFA_NO_SPACE) {
+    fail(plugin::status_from(status, error, name()), status);
+  }
+  if (state_ == State::failing) {
+    fail_waiting();
+  }
+  notice();
+}
+
+// ---- receipts ----
+
+void SinkWriter::settle(const kifa_receipt* receipts, std::uint32_t count) {
+  const MutexLock lock(mutex_);
+  if (state_ == State::stopped) {
+    return;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const kifa_receipt& receipt = receipts[i];
+    if (receipt.ticket != next_receipt_ || receipt.ticket >= offered_end_) {
+      fail(Status(Code::internal,
+                  fmt::format("{}: the sink settled ticket {} where {} was due; report this to the "
+                              "plugin's vendor",
+                              name(), receipt.ticket, next_receipt_)),
+           KIFA_INTERNAL);
+      break;
+    }
+    ++next_receipt_;
+    if (receipt.ticket >= taken_end_) {
+      KIFA_ASSERT(writing_);
+      pending_.push_back(receipt);  // the sink may still read that batch
+    } else {
+      apply(receipt);
+    }
+  }
+  if (blocked_ && state_ == State::running) {
+    blocked_ = false;
+    notice();
+  } else if (close_until_ || state_ == State::failing) {
+    notice();
+  }
+}
+
+void SinkWriter::apply(const kifa_receipt& receipt) {
+  finish_front(receipt.first_lsn, receipt.status);
+  if (receipt.status < 0 && state_ == State::running) {
+    kifa_error error = plugin::empty_error();
+    error.code = receipt.status;
+    fail(plugin::status_from(receipt.status, error, name()), receipt.status);
+  }
+}
+
+void SinkWriter::finish_front(std::uint64_t first_lsn, kifa_status status) {
+  KIFA_ASSERT(!offers_.empty());
+  const BatchPtr batch = std::move(offers_.front().batch);
+  offers_.pop_front();
+  ++front_ticket_;
+  if (options_.required) {
+    batch->settle(first_lsn, status < 0 ? status : KIFA_OK);
+  } else if (status < 0) {
+    drop(*batch);
+  }
+}
+
+// ---- failure ----
+
+void SinkWriter::fail(Status failure, kifa_status status) {
+  if (state_ == State::failing || state_ == State::stopped) {
+    return;
+  }
+  state_ = State::failing;
+  failure_status_ = status < 0 ? status : KIFA_IO;
+  failure_ = std::move(failure);
+  log_.error(failure_.message());
+  if (!writing_) {
+    fail_waiting();
+  }
+  if (options_.required) {
+    wake_sources();
+  }
+  wake_waiters();
+  notice();
+}
+
+// What the sink has not taken will never be written.
+void SinkWriter::fail_waiting() {
+  const std::size_t first = unsettled();
+  for (std::size_t i = first; i < offers_.size(); ++i) {
+    const BatchPtr batch = std::move(offers_[i].batch);
+    if (options_.required) {
+      batch->settle(0, failure_status_);
+    } else {
+      drop(*batch);
+    }
+  }
+  offers_.resize(first);
+  queued_bytes_ = 0;
+  wake_waiters();
+}
+
+// ---- the worker ----
+
+void SinkWriter::request_flush(std::int64_t deadline_mono_ns) {
+  const MutexLock lock(mutex_);
+  flush_until_ = deadline_mono_ns;
+  notice();
+}
+
+void SinkWriter::close(std::int64_t deadline_mono_ns) {
+  const MutexLock lock(mutex_);
+  close_until_ = deadline_mono_ns;
+  flush_until_ = deadline_mono_ns;
+  notice();
+}
+
+std::int64_t SinkWriter::turn() {
+  const MutexLock lock(mutex_);
+  noticed_ = false;
+  switch (state_) {
+    case State::starting:
+      if (close_until_) {
+        fail_waiting();
+        state_ = State::stopped;
+        return kNever;
+      }
+      if (clock_.now_mono_ns() < start_at_) {
+        return start_at_;
+      }
+      start_sink();
+      return 0;
+    case State::running:
+      return turn_running();
+    case State::failing:
+      if (!writing_) {
+        stop_sink();
+        return 0;
+      }
+      return kNever;
+    case State::stopped:
+      return kNever;
+  }
+  return kNever;
+}
+
+std::int64_t SinkWriter::turn_running() {
+  if (writing_) {
+    return kNever;
+  }
+  const std::int64_t now = clock_.now_mono_ns();
+  const bool give_up = close_until_ && now >= *close_until_;
+  if (waiting() != 0 && !give_up) {
+    if (blocked_ && now < blocked_until_) {
+      return close_until_ ? std::min(blocked_until_, *close_until_) : blocked_until_;
+    }
+    blocked_ = false;
+    write_group();
+    return 0;
+  }
+  if (flush_until_ && unsettled() != 0 && !give_up) {
+    flush_sink();
+    return 0;
+  }
+  flush_until_.reset();
+  if (!close_until_) {
+    return kNever;
+  }
+  if (!last_words_ && !give_up) {
+    queue_last_words();
+    return 0;
+  }
+  if (unsettled() != 0 && !give_up) {
+    return *close_until_;
+  }
+  stop_sink();
+  return kNever;
+}
+
+void SinkWriter::queue_last_words() {
+  last_words_ = true;
+  if (formatter_ == nullptr || !formatter_->has_end()) {
+    return;
+  }
+  const auto batch = std::make_shared<Batch>();
+  batch->seal(name());
+  add_offer(batch, kOfferBytes);
+  offers_.back().is_ending = true;
+}
+
+void SinkWriter::start_sink() {
+  mutex_.unlock();
+  Status status = formatter_ != nullptr ? formatter_->start() : Status();
+  if (status) {
+    status = sink_->start();
+  }
+  mutex_.lock();
+  if (status) {
+    state_ = State::running;
+    blocked_ = false;
+    backoff_.reset();
+    failure_ = Status();
+    failure_status_ = KIFA_OK;
+    wake_sources();
+  } else if (options_.required && status.code() != Code::unavailable) {
+    state_ = State::running;  // so that fail() sees a first failure
+    fail(std::move(status), KIFA_IO);
+    state_ = State::stopped;
+  } else {
+    const std::int64_t wait = backoff_.next_ns();
+    start_at_ = clock_.now_mono_ns() + wait;
+    log_.warn(fmt::format("{}; trying again in {} ms", status.message(), wait / 1'000'000));
+  }
+}
+
+// Stops the sink; what it took and never settled is failed, and a best-effort sink starts again
+// after a while.
+void SinkWriter::stop_sink() {
+  const bool failing = state_ == State::failing;
+  const std::int64_t now = clock_.now_mono_ns();
+  const std::int64_t deadline =
+      close_until_ ? std::max(*close_until_, now) : now + options_.stop_timeout_ns;
+  writing_ = true;
+  mutex_.unlock();
+  Status status = sink_->stop(deadline);
+  if (formatter_ != nullptr) {
+    const Status stopped = formatter_->stop(deadline);
+    status = status ? stopped : status;
+  }
+  mutex_.lock();
+  writing_ = false;
+  if (!failing && !status) {
+    log_.error(status.message());
+    failure_ = status;
+  }
+  if (!failing && !offers_.empty()) {
+    failure_status_ = KIFA_IO;
+  }
+  pending_.clear();
+  while (front_ticket_ < taken_end_) {
+    finish_front(0, failure_status_);
+  }
+  next_receipt_ = front_ticket_;
+  fail_waiting();
+  if (failing && !options_.required && !close_until_) {
+    const std::int64_t wait = backoff_.next_ns();
+    start_at_ = clock_.now_mono_ns() + wait;
+    state_ = State::starting;
+    log_.warn(fmt::format("this best-effort sink starts again in {} ms", wait / 1'000'000));
+  } else {
+    state_ = State::stopped;
+  }
+  notice();
+}
+
+void SinkWriter::run_worker() {
+  std::int64_t next = 0;
+  while (!stopped()) {
+    {
+      MutexLock lock(mutex_);
+      while (!noticed_) {
+        if (next == kNever) {
+          changed_.wait(lock);
+          continue;
+        }
+        const std::int64_t now = clock_.now_mono_ns();
+        if (now >= next) {
+          break;
+        }
+        changed_.wait_for(lock, std::chrono::nanoseconds(next - now));
+      }
+    }
+    next = turn();
+  }
+}
+
+Result<std::vector<StoredCheckpoint>> SinkWriter::load_checkpoints(std::string_view origin) {
+  std::vector<StoredCheckpoint> checkpoints;
+  const kifa_sink& calls = *sink_->sink();
+  if (calls.load_checkpoints == nullptr ||
+      (sink_->component().flags & KIFA_SINK_CHECKPOINTS) == 0) {
+    return checkpoints;
+  }
+  {
+    MutexLock lock(mutex_);
+    while (writing_) {
+      changed_.wait(lock);
+    }
+    if (state_ != State::running) {
+      return Status(Code::closed, fmt::format("{}: the sink is stopped", name()));
+    }
+    writing_ = true;
+  }
+  const kifa_checkpoint_out out{
+      sizeof(kifa_checkpoint_out), 0, &checkpoints,
+      [](const kifa_checkpoint_out* self, const kifa_checkpoint* entry) noexcept -> kifa_status {
+        static_cast<std::vector<StoredCheckpoint>*>(self->ctx)->push_back(
+            {std::string(to_view(entry->key)), entry->position,
+             std::string(reinterpret_cast<const char*>(entry->state.data), entry->state.size)});
+        return KIFA_OK;
+      }};
+  kifa_error error = plugin::empty_error();
+  const kifa_status status = calls.load_checkpoints(sink_->raw(), to_abi(origin), &out, &error);
+  {
+    const MutexLock lock(mutex_);
+    writing_ = false;
+    notice();
+  }
+  if (status < 0) {
+    return plugin::status_from(status, error, name());
+  }
+  return checkpoints;
+}
+
+bool SinkWriter::ready() const {
+  const MutexLock lock(mutex_);
+  return state_ == State::running;
+}
+bool SinkWriter::failed() const {
+  const MutexLock lock(mutex_);
+  return options_.required && !failure_.is_ok();
+}
+bool SinkWriter::stopped() const {
+  const MutexLock lock(mutex_);
+  return state_ == State::stopped;
+}
+Status SinkWriter::failure() const {
+  const MutexLock lock(mutex_);
+  return failure_;
+}
+std::uint64_t SinkWriter::dropped_records() const {
+  const MutexLock lock(mutex_);
+  return dropped_records_;
+}
+
+}  // namespace kifa::pipeline

@@ -1,0 +1,378 @@
+#include "core/store/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <random>
+
+#include "core/base/limits.hpp"
+#include "core/store/log_scan.hpp"
+#include "core/store/log_scan_path.hpp"
+#include "core/store/log_writer.hpp"
+#include "core/store/segment_pool.hpp"
+#include "core/store/status_file.hpp"
+#include "core/store/store_directory.hpp"
+
+namespace kifa::store {
+
+std::string_view to_string(FlushMode mode) {
+  switch (mode) {
+    case FlushMode::normal:
+      return "normal";
+    case FlushMode::cautious:
+      return "cautious";
+    case FlushMode::emergency:
+      return "emergency";
+  }
+  return "unknown";
+}
+
+Result<FlushMode> flush_mode_from(std::string_view text) {
+  for (const FlushMode mode : {FlushMode::normal, FlushMode::cautious, FlushMode::emergency}) {
+    if (text == to_string(mode)) {
+      return mode;
+    }
+  }
+  return Status(Code::invalid,
+                fmt::format("`{}` is no flush mode; use normal, cautious or emergency", text));
+}
+
+namespace {
+
+// The segment size that is really used: a budget wants at least eight segments.
+std::uint64_t effective_segment_bytes(const StoreOptions& options) {
+  std::uint64_t bytes = options.segment_bytes;
+  if (options.disk_budget_bytes != 0) {
+    bytes = std::min(bytes, std::bit_floor(options.disk_budget_bytes / 8));
+  }
+  return std::max(bytes, kSegmentBytesMin);
+}
+
+}  // namespace
+
+std::uint64_t record_bytes_limit(const StoreOptions& options) {
+  return std::min<std::uint64_t>(effective_segment_bytes(options) / 4,
+                                 limits::kRecordBytesMaxHighest);
+}
+
+namespace {
+
+constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
+
+std::uint64_t system_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
+}
+
+Status check_options(const StoreOptions& options) {
+  if (!std::has_single_bit(options.segment_bytes) || options.segment_bytes < kSegmentBytesMin ||
+      options.segment_bytes > kSegmentBytesMax) {
+    return {Code::invalid, fmt::format("segment size {}: it must be a power of two from 1 MiB to "
+                                       "1 GiB",
+                                       options.segment_bytes)};
+  }
+  if (!std::has_single_bit(options.block_bytes) || options.block_bytes < kBlockBytesMin ||
+      options.block_bytes > kBlockBytesMax) {
+    return {Code::invalid,
+            fmt::format("block size {}: it must be a power of two from 4096 to 65536",
+                        options.block_bytes)};
+  }
+  if (options.disk_budget_bytes != 0 && options.disk_budget_bytes < 4 * kSegmentBytesMin) {
+    return {Code::invalid, fmt::format("disk_budget {} is too small: at least 4 MiB are needed",
+                                       options.disk_budget_bytes)};
+  }
+  const std::uint64_t segment_bytes = effective_segment_bytes(options);
+  if (options.record_bytes_max == 0 || options.record_bytes_max > record_bytes_limit(options)) {
+    return {Code::invalid,
+            fmt::format("record_bytes_max {} contradicts the segment size {}: a record may have at "
+                        "most a quarter of a segment, and 16 MiB",
+                        options.record_bytes_max, segment_bytes)};
+  }
+  if (options.sync_records == 0 || options.sync_bytes == 0 || options.sync_interval.count() <= 0) {
+    return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
+  }
+  return {};
+}
+
+class StoreImpl final : public Store {
+ public:
+  StoreImpl(StoreOptions options, StoreEnvironment environment)
+      : options_(std::move(options)), environment_(std::move(environment)) {}
+  ~StoreImpl() override {
+    if (writer_) {
+      ignore(writer_->close(true), "a destructor has nobody to tell");
+    }
+    stop_pool();
+  }
+
+  Status start();
+
+  Status append(const BatchView& batch, DurableCallback durable) override {
+    return writer_->append(batch, std::move(durable));
+  }
+  Result<Lsn> append_durable(const BatchView& batch) override {
+    return writer_->append_durable(batch);
+  }
+  Status flush(std::chrono::nanoseconds timeout) override { return writer_->flush(timeout); }
+  Status set_flush_mode(FlushMode mode) override { return writer_->set_flush_mode(mode); }
+  [[nodiscard]] FlushMode flush_mode() const override { return writer_->flush_mode(); }
+  [[nodiscard]] Lsn durable_lsn() const override { return writer_->durable_lsn(); }
+  [[nodiscard]] StoreCounters counters() const override { return writer_->counters(); }
+  [[nodiscard]] std::vector<Checkpoint> checkpoints(std::string_view origin) const override {
+    return writer_->checkpoints(origin);
+  }
+  bool tick() override { return writer_->tick(); }
+  Status close() override {
+    const Status status = writer_->close(false);
+    stop_pool();
+    directory_.unlock();
+    return status;
+  }
+
+ private:
+  void stop_pool() {
+    if (pool_) {
+      pool_->stop();
+    }
+  }
+  Status look_at_damage(const LogScan& scan);
+  void tell_about(const LogScan& scan);
+  Status make_pool(const LogScan& scan);
+  Result<LogWriter::Start> start_from(const LogScan& scan);
+  Result<std::vector<LogWriter::CarriedFrame>> read_uncovered(const LogScan& scan);
+  void recycle_dead(const LogScan& scan);
+  void add_events(const LogScan& scan);
+
+  StoreOptions options_;
+  StoreEnvironment environment_;
+  StoreDirectory directory_;
+  std::unique_ptr<SegmentPool> pool_;
+  std::unique_ptr<LogWriter> writer_;
+};
+
+// Where the log is continued: never in a segment of which no frame is kept, for its header may not
+// have survived.
+LogMark normalised(LogMark mark, const std::vector<LogSegment>& path) {
+  for (std::size_t i = path.size(); i-- > 0;) {
+    if (path[i].header.number == mark.at.segment && path[i].begin == mark.at.offset) {
+      mark.at = i == 0 ? Position{} : Position{path[i - 1].header.number, path[i - 1].end};
+    }
+  }
+  return mark;
+}
+
+Status StoreImpl::start() {
+  KIFA_TRY(check_options(options_));
+  options_.segment_bytes = effective_segment_bytes(options_);
+  if (environment_.random_seed == 0) {
+    environment_.random_seed = system_seed();
+  }
+  auto directory = StoreDirectory::open(options_.directory, options_.allow_network, environment_);
+  if (!directory) {
+    return directory.error();
+  }
+  directory_ = std::move(*directory);
+  const auto scan = scan_log(environment_.files, {.directory = options_.directory});
+  if (!scan) {
+    return scan.error();
+  }
+  KIFA_TRY(look_at_damage(*scan));
+  tell_about(*scan);
+  KIFA_TRY(make_pool(*scan));
+  auto status_file = StatusFile::open(environment_.files, options_.directory);
+  if (!status_file) {
+    return status_file.error();
+  }
+  auto from = start_from(*scan);
+  if (!from) {
+    return from.error();
+  }
+  auto carry = read_uncovered(*scan);
+  if (!carry) {
+    return carry.error();
+  }
+  const bool nothing_to_carry = carry->empty();
+  writer_ = std::make_unique<LogWriter>(options_, environment_, *pool_, std::move(*status_file),
+                                        std::move(*from));
+  writer_->start(std::move(*carry));
+  if (nothing_to_carry || writer_->durable_lsn().next() == scan->end.next_lsn) {
+    recycle_dead(*scan);
+  }
+  add_events(*scan);
+  if (environment_.background_threads) {
+    pool_->start([writer = writer_.get()] { writer->on_spare(); });
+  }
+  return {};
+}
+
+Status StoreImpl::look_at_damage(const LogScan& scan) {
+  std::size_t told = 0;
+  for (const Damage& damage : scan.damages) {
+    const std::string text = gap_event_of(damage, options_.directory).text;
+    if (options_.refuse_corruption) {
+      return {Code::corrupt,
+              fmt::format("{}; the store is not opened (on_corruption: refuse)", text)};
+    }
+    const std::string segment = segment_path(options_.directory, damage.segment);
+    // A second name keeps the damaged file for an expert whatever becomes of the first.
+    ignore(environment_.files.link(segment, segment + ".damaged"), "it may be there already");
+    if (++told <= kToldMax) {
+      environment_.report(Severity::error, text);
+    }
+  }
+  if (told > kToldMax) {
+    environment_.report(Severity::error,
+                        fmt::format("{}: {} damaged places in all, {} records lost",
+                                    options_.directory, told, scan.lost_records));
+  }
+  return {};
+}
+
+void StoreImpl::tell_about(const LogScan& scan) {
+  if (!scan.foreign.empty()) {
+    std::string names;
+    for (std::size_t i = 0; i < std::min(scan.foreign.size(), kToldMax); ++i) {
+      names += (i == 0 ? "" : ", ") + scan.foreign[i];
+    }
+    environment_.report(
+        Severity::warning,
+        fmt::format(
+            "{} holds {} that are not the store's and are left alone: {}{}", options_.directory,
+            scan.foreign.size() == 1 ? "1 file" : fmt::format("{} files", scan.foreign.size()),
+            names, scan.foreign.size() > kToldMax ? ", ..." : ""));
+  }
+  for (const std::string& name : scan.leftovers) {
+    ignore(environment_.files.remove(fmt::format("{}/{}", options_.directory, name)),
+           "an unfinished file is in nobody's way");
+  }
+}
+
+Status StoreImpl::make_pool(const LogScan& scan) {
+  SegmentPool::Options options{.directory = options_.directory,
+                               .segment_bytes = options_.segment_bytes,
+                               .disk_budget_bytes = options_.disk_budget_bytes,
+                               .file_bytes = scan.file_bytes,
+                               .next_number = scan.highest_number + 1};
+  pool_ = std::make_unique<SegmentPool>(environment_.files, options);
+  for (const std::uint64_t number : scan.spares) {
+    if (scan.segment_file_bytes.at(number) == options_.segment_bytes) {
+      pool_->add(number);
+    } else {
+      KIFA_TRY(environment_.files.remove(segment_path(options_.directory, number)));
+    }
+  }
+  if (!pool_->has_spare()) {
+    const Result<bool> made = pool_->make_one();
+    if (!made && made.error().code() != Code::no_space) {
+      return made.error();  // without space the store opens all the same, and takes no input yet
+    }
+  }
+  return {};
+}
+
+Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
+  LogWriter::Start start;
+  std::mt19937_64 random(environment_.random_seed ^ 0x9E3779B97F4A7C15ULL);
+  start.store_id = scan.store_id;
+  if (scan.store_id == StoreId{}) {
+    for (std::uint8_t& byte : start.store_id) {
+      byte = static_cast<std::uint8_t>(random());
+    }
+    start.store_id[6] = static_cast<std::uint8_t>((start.store_id[6] & 0x0FU) | 0x40U);
+    start.store_id[8] = static_cast<std::uint8_t>((start.store_id[8] & 0x3FU) | 0x80U);
+  }
+  start.open_epoch = random();
+  start.mark = normalised(scan.covered(), scan.path);
+  for (const LogSegment& segment : scan.path) {
+    if (segment.header.number == start.mark.at.segment) {
+      start.mark_epoch = segment.header.epoch;
+    }
+  }
+  start.boot_id = environment_.clock.boot_id();
+  const bool same_boot = scan.boot_id == start.boot_id;
+  start.boot_ordinal = std::max<std::uint32_t>(scan.boot_ordinal + (same_boot ? 0 : 1), 1);
+  if (same_boot && scan.boot_ordinal != 0) {
+    start.wall_minus_boot_ns = scan.wall_minus_boot_ns;
+  }
+  start.checkpoints = scan.checkpoints;
+  start.check_lock = [this] { return directory_.check_lock(); };
+  return start;
+}
+
+Result<std::vector<LogWriter::CarriedFrame>> StoreImpl::read_uncovered(const LogScan& scan) {
+  std::vector<LogWriter::CarriedFrame> frames;
+  for (const UncoveredFrame& uncovered : scan.uncovered) {
+    if (uncovered.empty) {
+      continue;  // a watermark
+    }
+    const auto segment = std::ranges::find_if(scan.path, [&uncovered](const LogSegment& each) {
+      return each.header.number == uncovered.at.segment;
+    });
+    auto file =
+        open_segment(environment_.files, segment_path(options_.directory, uncovered.at.segment));
+    if (!file) {
+      return file.error();
+    }
+    SegmentScanner scanner(**file, segment->header, segment->header.segment_bytes);
+    const SegmentScanner::Step step = scanner.look(uncovered.at.offset);
+    if (step.found != SegmentScanner::Found::frame) {
+      return Status(Code::io, fmt::format("{} at offset {} was read once and cannot be read again; "
+                                          "the disk is failing",
+                                          segment_path(options_.directory, uncovered.at.segment),
+                                          uncovered.at.offset));
+    }
+    LogWriter::CarriedFrame carried{.builder = std::make_unique<FrameBuilder>(options_.block_bytes),
+                                    .first_lsn = {step.header.first_lsn},
+                                    .first_event = step.header.first_event};
+    carried.builder->add_frame(step.frame.view);
+    frames.push_back(std::move(carried));
+  }
+  return frames;
+}
+
+// Segments off the path hold nothing that was ever acknowledged; with damage about, they are left
+// for an expert.
+void StoreImpl::recycle_dead(const LogScan& scan) {
+  if (!scan.damages.empty()) {
+    return;
+  }
+  for (const std::uint64_t number : scan.dead) {
+    const bool reusable = scan.segment_file_bytes.at(number) == options_.segment_bytes &&
+                          pool_->spare_count() < SegmentPool::kSparesMax;
+    const Status status = reusable
+                              ? pool_->recycle(number)
+                              : environment_.files.remove(segment_path(options_.directory, number));
+    if (!status) {
+      environment_.report(Severity::warning, status.message());
+    }
+  }
+}
+
+void StoreImpl::add_events(const LogScan& scan) {
+  for (const Damage& damage : scan.damages) {
+    Event event = gap_event_of(damage, options_.directory);
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    writer_->add_event(std::move(event));
+  }
+  if (scan.dropped_tail) {
+    Event event;
+    event.kind = EventKind::recovery;
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    event.text =
+        fmt::format("an unfinished write behind LSN {} was dropped; it was never acknowledged",
+                    scan.end.next_lsn.value - 1);
+    writer_->add_event(std::move(event));
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options, StoreEnvironment environment) {
+  auto store = std::make_unique<StoreImpl>(std::move(options), std::move(environment));
+  KIFA_TRY(store->start());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace kifa::store

@@ -1,0 +1,139 @@
+#include <signal.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/integration/generated_lines.hpp"
+#include "tests/integration/kifa_program.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+// kill -9 at random moments: what was durable before is there after, in order, once.
+namespace kifa::test {
+namespace {
+
+constexpr std::uint64_t kKills = kSmall ? 10 : 100;
+constexpr std::uint64_t kCheckAllEvery = 20;  // rounds; the others check what is new
+
+std::uint64_t seed_of_this_run() {
+  const char* given = std::getenv("KIFA_TEST_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+}
+
+// Line n becomes LSN n: after every kill the sender goes on behind the last record of the store.
+class KillLoop final {
+ public:
+  KillLoop(std::uint64_t seed, std::vector<std::string> more)
+      : random_(seed), more_(std::move(more)) {}
+
+  void run() {
+    for (std::uint64_t round = 1; round <= kKills; ++round) {
+      INFO("round " << round << ", records so far " << stored_);
+      const std::uint64_t durable = write_and_kill();
+      const std::string stats = stats_json(data_);
+      const std::uint64_t last = json_number(stats, "last_lsn");
+      REQUIRE(last >= durable);
+      REQUIRE(last >= stored_);
+      REQUIRE(last <= sent_);
+      REQUIRE(json_number(stats, "total_entries") == last);
+      REQUIRE(json_number(stats, "gaps") == 0);
+      check_contents(round % kCheckAllEvery == 0 ? 1 : stored_ + 1, last);
+      stored_ = last;
+    }
+    // A last writer ends well, and all is still there.
+    ingest(data_, generated_lines(stored_ + 1, stored_ + 10), more_);
+    check_contents(1, stored_ + 10);
+  }
+
+  [[nodiscard]] std::uint64_t stored() const { return stored_; }
+
+ private:
+  // Starts a daemon, sends lines, and kills it while they flow. Returns what stats called durable.
+  std::uint64_t write_and_kill() {
+    std::vector<std::string> arguments = {"daemon", "--stdin", "-d", data_};
+    arguments.insert(arguments.end(), more_.begin(), more_.end());
+    Process daemon(kifa(std::move(arguments)));
+    // Some kills fall into start-up and recovery, most into the work.
+    const std::uint64_t enough = random_() % 8 == 0 ? 0 : random_() % (kSmall ? 2'000 : 20'000);
+    const std::uint64_t lines_a_piece = 1 + random_() % 200;
+    std::atomic<std::uint64_t> fed{0};
+    std::uint64_t last_sent = 0;
+    std::jthread feeder([this, &daemon, &fed, &last_sent, lines_a_piece] {
+      for (std::uint64_t next = stored_ + 1;; next += lines_a_piece) {
+        last_sent = next + lines_a_piece - 1;
+        if (!daemon.write_input(generated_lines(next, last_sent))) {
+          break;  // killed
+        }
+        fed.fetch_add(lines_a_piece);
+        fed.notify_one();
+      }
+      fed.store(UINT64_MAX);
+      fed.notify_one();
+    });
+    for (std::uint64_t seen = fed.load(); seen < enough; seen = fed.load()) {
+      fed.wait(seen);
+    }
+    std::uint64_t durable = 0;
+    if (enough != 0 || stored_ != 0) {
+      const Ending stats = run_kifa({"stats", "-d", data_, "--json"});
+      INFO(stats.err);
+      if (stats.exit_code == 0) {
+        durable = json_number(stats.out, "durable_lsn");
+      } else {
+        REQUIRE(stats.exit_code == 69);  // not created yet
+        REQUIRE(stored_ == 0);
+      }
+    }
+    daemon.kill(SIGKILL);
+    const Ending ended = daemon.wait();
+    feeder.join();
+    INFO(ended.err);
+    REQUIRE(ended.signal == SIGKILL);
+    sent_ = last_sent;
+    return durable;
+  }
+
+  void check_contents(std::uint64_t first, std::uint64_t last) {
+    if (first > last) {
+      return;
+    }
+    const std::vector<std::string> found =
+        payloads(data_, {"--from-lsn", std::to_string(first), "--to-lsn", std::to_string(last)});
+    REQUIRE(found.size() == last - first + 1);
+    for (std::uint64_t number = first; number <= last; ++number) {
+      if (found[number - first] != generated_line(number)) {
+        FAIL("record " << number << " is " << found[number - first]);
+      }
+    }
+  }
+
+  std::mt19937_64 random_;
+  std::vector<std::string> more_;
+  TemporaryDirectory directory_;
+  std::string data_ = directory_.file("data");
+  std::uint64_t stored_ = 0;  // records that were seen after the last kill
+  std::uint64_t sent_ = 0;    // the last line that may have arrived
+};
+
+TEST_CASE("kill -9 a hundred times loses nothing that was durable", "[kill]") {
+  const std::uint64_t seed = seed_of_this_run();
+  WARN("KIFA_TEST_SEED=" << seed);
+  KillLoop loop(seed, {});
+  loop.run();
+}
+
+TEST_CASE("kill -9 a hundred times with tiny segments falls into rotations too", "[kill][W2][W3]") {
+  const std::uint64_t seed = seed_of_this_run();
+  WARN("KIFA_TEST_SEED=" << seed);
+  KillLoop loop(seed, {"--segment-size-mib", "1"});
+  loop.run();
+}
+
+}  // namespace
+}  // namespace kifa::test

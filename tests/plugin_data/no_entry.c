@@ -1,0 +1,3 @@
+#include <kifa/plugin.h>
+
+KIFA_PLUGIN_MARKER;

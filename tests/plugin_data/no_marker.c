@@ -1,0 +1,6 @@
+#include "minimal.h"
+
+static const kifa_component kComponents[] = {MINIMAL_SOURCE("flawed")};
+static const kifa_plugin kPlugin = MINIMAL_PLUGIN("com.acme.flawed", kComponents, 1);
+
+const kifa_plugin* kifa_plugin_v1(void) { return &kPlugin; }

@@ -1,0 +1,220 @@
+// docs/formats/wal.md says where every field stands; so does the compiler.
+
+#include <cstddef>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "core/store/format.hpp"
+#include "tests/support/catch.hpp"
+
+namespace kifa::store {
+namespace {
+
+std::string document() {
+  std::ifstream file(KIFA_SOURCE_DIRECTORY "/docs/formats/wal.md");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The part of the document that begins with `heading`, up to the next table's end.
+std::string table_after(const std::string& text, const std::string& heading) {
+  const std::size_t start = text.find(heading);
+  if (start == std::string::npos) {
+    return {};
+  }
+  const std::size_t table = text.find("|---:|", start);
+  const std::size_t end = text.find("\n\n", table);
+  return table == std::string::npos ? std::string() : text.substr(table, end - table);
+}
+
+struct Table {
+  std::string rows;
+  std::size_t checked = 0;
+
+  void has(const char* field, std::size_t offset, std::size_t size) {
+    const std::string row = fmt::format("\n| {} | {} | `{}` |", offset, size, field);
+    INFO(row);
+    CHECK(rows.find(row) != std::string::npos);
+    ++checked;
+  }
+  void has_nothing_else() const {
+    std::size_t count = 0;
+    for (std::size_t at = rows.find("\n|"); at != std::string::npos;
+         at = rows.find("\n|", at + 1)) {
+      ++count;
+    }
+    CHECK(count == checked);
+  }
+};
+
+#define KIFA_FIELD(Struct, field) has(#field, offsetof(Struct, field), sizeof(Struct::field))
+
+TEST_CASE("the document shows every field of the segment header at its offset", "[format]") {
+  const std::string text = document();
+  Table header{table_after(text, "### Segment header, 256 bytes")};
+  header.KIFA_FIELD(SegmentHeader, magic);
+  header.KIFA_FIELD(SegmentHeader, format_major);
+  header.KIFA_FIELD(SegmentHeader, format_minor);
+  header.KIFA_FIELD(SegmentHeader, header_bytes);
+  header.KIFA_FIELD(SegmentHeader, flags_incompatible);
+  header.KIFA_FIELD(SegmentHeader, flags_read_only);
+  header.KIFA_FIELD(SegmentHeader, flags_compatible);
+  header.KIFA_FIELD(SegmentHeader, block_bytes);
+  header.KIFA_FIELD(SegmentHeader, store_id);
+  header.KIFA_FIELD(SegmentHeader, number);
+  header.KIFA_FIELD(SegmentHeader, epoch);
+  header.KIFA_FIELD(SegmentHeader, segment_bytes);
+  header.KIFA_FIELD(SegmentHeader, first_lsn);
+  header.KIFA_FIELD(SegmentHeader, first_event);
+  header.KIFA_FIELD(SegmentHeader, predecessor_number);
+  header.KIFA_FIELD(SegmentHeader, predecessor_epoch);
+  header.KIFA_FIELD(SegmentHeader, predecessor_end);
+  header.KIFA_FIELD(SegmentHeader, predecessor_chain);
+  header.KIFA_FIELD(SegmentHeader, boot_ordinal);
+  header.KIFA_FIELD(SegmentHeader, durable);
+  header.KIFA_FIELD(SegmentHeader, durable_lsn);
+  header.KIFA_FIELD(SegmentHeader, manifest_version);
+  header.KIFA_FIELD(SegmentHeader, boot_id);
+  header.KIFA_FIELD(SegmentHeader, flush_mode);
+  header.KIFA_FIELD(SegmentHeader, before);
+  header.KIFA_FIELD(SegmentHeader, reserved);
+  header.KIFA_FIELD(SegmentHeader, crc);
+  header.has_nothing_else();
+
+  Table totals{table_after(text, "`before` says what the log holds")};
+  totals.KIFA_FIELD(Totals, records);
+  totals.KIFA_FIELD(Totals, payload_bytes);
+  totals.KIFA_FIELD(Totals, gaps);
+  totals.KIFA_FIELD(Totals, lost_records);
+  totals.KIFA_FIELD(Totals, events);
+  totals.KIFA_FIELD(Totals, min_unix_ns);
+  totals.KIFA_FIELD(Totals, max_unix_ns);
+  totals.has_nothing_else();
+}
+
+TEST_CASE("the document shows every field of a frame at its offset", "[format]") {
+  const std::string text = document();
+  Table header{table_after(text, "### Frame header, 128 bytes")};
+  header.KIFA_FIELD(FrameHeader, header_crc);
+  header.KIFA_FIELD(FrameHeader, magic);
+  header.KIFA_FIELD(FrameHeader, segment);
+  header.KIFA_FIELD(FrameHeader, offset);
+  header.KIFA_FIELD(FrameHeader, epoch);
+  header.KIFA_FIELD(FrameHeader, first_lsn);
+  header.KIFA_FIELD(FrameHeader, record_count);
+  header.KIFA_FIELD(FrameHeader, frame_bytes);
+  header.KIFA_FIELD(FrameHeader, codec);
+  header.KIFA_FIELD(FrameHeader, flags);
+  header.KIFA_FIELD(FrameHeader, reserved);
+  header.KIFA_FIELD(FrameHeader, chain);
+  header.KIFA_FIELD(FrameHeader, durable);
+  header.KIFA_FIELD(FrameHeader, durable_lsn);
+  header.KIFA_FIELD(FrameHeader, first_event);
+  header.KIFA_FIELD(FrameHeader, event_count);
+  header.KIFA_FIELD(FrameHeader, payload_bytes);
+  header.KIFA_FIELD(FrameHeader, entry_bytes);
+  header.KIFA_FIELD(FrameHeader, boot_ordinal);
+  header.KIFA_FIELD(FrameHeader, built_unix_ns);
+  header.KIFA_FIELD(FrameHeader, built_boot_ns);
+  header.KIFA_FIELD(FrameHeader, reserved2);
+  header.KIFA_FIELD(FrameHeader, body_crc);
+  header.has_nothing_else();
+
+  Table record{table_after(text, "### Record table, 24 bytes a record")};
+  record.KIFA_FIELD(TableEntry, payload_bytes);
+  record.KIFA_FIELD(TableEntry, crc);
+  record.KIFA_FIELD(TableEntry, observed_unix_ns);
+  record.KIFA_FIELD(TableEntry, group);
+  record.KIFA_FIELD(TableEntry, flags);
+  record.has_nothing_else();
+
+  Table seal{table_after(text, "The seal is not stored.")};
+  seal.KIFA_FIELD(RecordSeal, epoch);
+  seal.KIFA_FIELD(RecordSeal, lsn);
+  seal.KIFA_FIELD(RecordSeal, observed_unix_ns);
+  seal.KIFA_FIELD(RecordSeal, payload_bytes);
+  seal.KIFA_FIELD(RecordSeal, group);
+  seal.KIFA_FIELD(RecordSeal, flags);
+  seal.KIFA_FIELD(RecordSeal, reserved);
+  seal.has_nothing_else();
+
+  Table trailer{table_after(text, "### Trailer, 8 bytes")};
+  trailer.KIFA_FIELD(FrameTrailer, magic);
+  trailer.KIFA_FIELD(FrameTrailer, header_crc);
+  trailer.has_nothing_else();
+}
+
+TEST_CASE("the document shows every field of a frame's entries at its offset", "[format]") {
+  const std::string text = document();
+  Table entry{table_after(text, "### Entries")};
+  entry.KIFA_FIELD(EntryHeader, kind);
+  entry.KIFA_FIELD(EntryHeader, reserved);
+  entry.KIFA_FIELD(EntryHeader, bytes);
+  entry.has_nothing_else();
+
+  Table group{table_after(text, "**Group** (kind 1)")};
+  group.KIFA_FIELD(GroupEntry, wall_minus_boot_ns);
+  group.KIFA_FIELD(GroupEntry, pipeline_bytes);
+  group.KIFA_FIELD(GroupEntry, source_bytes);
+  group.KIFA_FIELD(GroupEntry, attribute_count);
+  group.has_nothing_else();
+
+  Table checkpoint{table_after(text, "**Checkpoint** (kind 2)")};
+  checkpoint.KIFA_FIELD(CheckpointEntry, position);
+  checkpoint.KIFA_FIELD(CheckpointEntry, flags);
+  checkpoint.KIFA_FIELD(CheckpointEntry, state_bytes);
+  checkpoint.KIFA_FIELD(CheckpointEntry, origin_bytes);
+  checkpoint.KIFA_FIELD(CheckpointEntry, key_bytes);
+  checkpoint.KIFA_FIELD(CheckpointEntry, reserved);
+  checkpoint.has_nothing_else();
+
+  Table event{table_after(text, "**Event** (kind 3)")};
+  event.KIFA_FIELD(EventEntry, after_lsn);
+  event.KIFA_FIELD(EventEntry, observed_unix_ns);
+  event.KIFA_FIELD(EventEntry, records);
+  event.KIFA_FIELD(EventEntry, bytes);
+  event.KIFA_FIELD(EventEntry, first_lost);
+  event.KIFA_FIELD(EventEntry, last_lost);
+  event.KIFA_FIELD(EventEntry, kind);
+  event.KIFA_FIELD(EventEntry, reserved);
+  event.KIFA_FIELD(EventEntry, text_bytes);
+  event.has_nothing_else();
+}
+
+TEST_CASE("the document shows every field of STATUS at its offset", "[format]") {
+  Table status{table_after(document(), "## STATUS")};
+  status.KIFA_FIELD(StatusSlot, crc);
+  status.KIFA_FIELD(StatusSlot, magic);
+  status.KIFA_FIELD(StatusSlot, format_major);
+  status.KIFA_FIELD(StatusSlot, format_minor);
+  status.KIFA_FIELD(StatusSlot, state);
+  status.KIFA_FIELD(StatusSlot, sequence);
+  status.KIFA_FIELD(StatusSlot, store_id);
+  status.KIFA_FIELD(StatusSlot, open_epoch);
+  status.KIFA_FIELD(StatusSlot, durable);
+  status.KIFA_FIELD(StatusSlot, durable_lsn);
+  status.KIFA_FIELD(StatusSlot, manifest_version);
+  status.KIFA_FIELD(StatusSlot, boot_id);
+  status.KIFA_FIELD(StatusSlot, flush_mode);
+  status.has_nothing_else();
+}
+
+TEST_CASE("the document says the sizes that the structs have", "[format]") {
+  CHECK(sizeof(SegmentHeader) == 256);
+  CHECK(sizeof(FrameHeader) == 128);
+  CHECK(sizeof(TableEntry) == 24);
+  CHECK(sizeof(RecordSeal) == 40);
+  CHECK(sizeof(GroupEntry) == 16);
+  CHECK(sizeof(CheckpointEntry) == 24);
+  CHECK(sizeof(EventEntry) == 56);
+  CHECK(sizeof(FrameTrailer) == 8);
+  CHECK(kStatusSlotStride == 512);
+  CHECK(kStatusFileBytes == 4096);
+}
+
+}  // namespace
+}  // namespace kifa::store

@@ -1,0 +1,84 @@
+#include "core/cli/command_line.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tests/support/catch.hpp"
+
+namespace kifa::cli {
+namespace {
+
+std::optional<std::string> empty_environment(std::string_view /*name*/) { return std::nullopt; }
+
+Command parse(const std::vector<std::string>& arguments) {
+  return parse_command_line(arguments, empty_environment);
+}
+
+TEST_CASE("a daemon's flags become its command", "[cli]") {
+  for (const char* name : {"daemon", "ingest"}) {
+    const Command command =
+        parse({name, "--stdin", "-d", "data", "--flush-mode", "normal", "--segment-size-mib=4",
+               "--plugin-path", "/a", "--plugin-path", "/b"});
+    const auto& daemon = std::get<DaemonCommand>(command);
+    CHECK(daemon.from_stdin);
+    CHECK(daemon.data_dir == "data");
+    CHECK(daemon.flush_mode == "normal");
+    CHECK(daemon.segment_size_mib == 4);
+    CHECK(daemon.plugin_paths == std::vector<std::string>{"/a", "/b"});
+    CHECK(daemon.log_level == "info");
+  }
+}
+
+TEST_CASE("the environment fills in what no flag says", "[cli]") {
+  const config::Environment environment = [](std::string_view name) {
+    return name == "KIFA_DATA_DIR" ? std::optional<std::string>("/from/environment") : std::nullopt;
+  };
+  CHECK(std::get<StatsCommand>(parse_command_line({"stats"}, environment)).data_dir ==
+        "/from/environment");
+  CHECK(std::get<StatsCommand>(parse_command_line({"stats", "-d", "x"}, environment)).data_dir ==
+        "x");
+}
+
+TEST_CASE("a query's flags are checked", "[cli]") {
+  const Command command = parse({"query", "--data-dir=d", "-f", "json", "--from-lsn", "3",
+                                 "--to-lsn", "9223372036854775807", "-l", "7", "--events"});
+  const auto& query = std::get<QueryCommand>(command);
+  CHECK(query.format == "json");
+  CHECK(query.from_lsn == 3);
+  CHECK(query.to_lsn == 9'223'372'036'854'775'807U);
+  CHECK(query.limit == 7);
+  CHECK(query.events);
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"query", "-d", "d", "--from-lsn", "9223372036854775808"},
+        {"query", "-d", "d", "--from-lsn", "1x"},
+        {"query", "-d", "d", "--from-lsn", " 1"},
+        {"query", "-d", "d", "--limit", "-1"},
+        {"query", "-d", "d", "--events", "--format", "csv"},
+        {"query", "-d", "d", "extra"}}) {
+    const Command refused = parse(wrong);
+    CHECK(std::get<Answer>(refused).is_error);
+  }
+}
+
+TEST_CASE("a misspelt word is answered with the closest one", "[cli]") {
+  CHECK(std::get<Answer>(parse({"qurey"})).text.find("did you mean `query`?") != std::string::npos);
+  CHECK(std::get<Answer>(parse({"stats", "--jsn"})).text.find("did you mean `--json`?") !=
+        std::string::npos);
+  CHECK(std::get<Answer>(parse({"plugin", "lst"})).text.find("did you mean `list`?") !=
+        std::string::npos);
+}
+
+TEST_CASE("help names every command", "[cli]") {
+  const Command command = parse({"help"});
+  const Answer& help = std::get<Answer>(command);
+  CHECK_FALSE(help.is_error);
+  for (const char* name : {"daemon", "run", "check", "query", "stats", "plugin", "help"}) {
+    CHECK(help.text.find(name) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace kifa::cli
