@@ -60,6 +60,7 @@ class Rig {
 
   [[nodiscard]] pipeline::SourceEngine& engine() { return *engine_; }
   [[nodiscard]] pipeline::SinkWriter& writer() { return *writer_; }
+  [[nodiscard]] pipeline::SinkWriter& copy_writer() { return *copy_writer_; }
   [[nodiscard]] pipeline::SourceCounters& counters() { return counters_; }
   [[nodiscard]] const std::vector<std::string>& logged() const { return logged_; }
   [[nodiscard]] bool has_logged(std::string_view part) const;
