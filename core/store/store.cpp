@@ -41,13 +41,6 @@ Result<FlushMode> flush_mode_from(std::string_view text) {
 
 namespace {
 
-constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
-
-std::uint64_t system_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
-
 // The segment size that is really used: a budget wants at least eight segments.
 std::uint64_t effective_segment_bytes(const StoreOptions& options) {
   std::uint64_t bytes = options.segment_bytes;
@@ -55,6 +48,22 @@ std::uint64_t effective_segment_bytes(const StoreOptions& options) {
     bytes = std::min(bytes, std::bit_floor(options.disk_budget_bytes / 8));
   }
   return std::max(bytes, kSegmentBytesMin);
+}
+
+}  // namespace
+
+std::uint64_t record_bytes_limit(const StoreOptions& options) {
+  return std::min<std::uint64_t>(effective_segment_bytes(options) / 4,
+                                 limits::kRecordBytesMaxHighest);
+}
+
+namespace {
+
+constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
+
+std::uint64_t system_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
 }
 
 Status check_options(const StoreOptions& options) {
@@ -75,8 +84,7 @@ Status check_options(const StoreOptions& options) {
                                        options.disk_budget_bytes)};
   }
   const std::uint64_t segment_bytes = effective_segment_bytes(options);
-  if (options.record_bytes_max == 0 || options.record_bytes_max > segment_bytes / 4 ||
-      options.record_bytes_max > limits::kRecordBytesMaxHighest) {
+  if (options.record_bytes_max == 0 || options.record_bytes_max > record_bytes_limit(options)) {
     return {Code::invalid,
             fmt::format("record_bytes_max {} contradicts the segment size {}: a record may have at "
                         "most a quarter of a segment, and 16 MiB",

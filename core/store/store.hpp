@@ -41,6 +41,10 @@ struct StoreOptions {
   bool allow_network = false;                    // write to a network file system all the same
 };
 
+// The most that `record_bytes_max` may be with these options: a record takes at most a quarter of a
+// segment, and segments are small in a small disk_budget.
+[[nodiscard]] std::uint64_t record_bytes_limit(const StoreOptions& options);
+
 // What the store tells about itself while it works ("segment given up after an I/O error ..."). The
 // text is one sentence.
 enum class Severity : std::uint8_t { info, warning, error };

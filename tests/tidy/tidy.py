@@ -155,6 +155,8 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
                  "core/store", "core/io", "core/base", "sdk"},
     "sdk": {"sdk"},
     "plugins": {"sdk"},
+    "plugins/formatters/json": {"sdk", "plugins/formatters/shared"},
+    "plugins/formatters/text": {"sdk", "plugins/formatters/shared"},
     "plugins/sinks/kifa": {"sdk", "core/store", "core/io", "core/base"},
     "examples": {"sdk"},
 }

@@ -24,9 +24,9 @@
 #include <string_view>
 
 #include "plugins/formatters/json/json_text.hpp"
-#include "plugins/support/output_buffer.hpp"
-#include "plugins/support/time_text.hpp"
-#include "plugins/support/utf8.hpp"
+#include "plugins/formatters/shared/output_buffer.hpp"
+#include "plugins/formatters/shared/time_text.hpp"
+#include "plugins/formatters/shared/utf8.hpp"
 
 namespace {
 

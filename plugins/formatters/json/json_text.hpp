@@ -7,9 +7,9 @@
 #include <span>
 #include <string_view>
 
-#include "plugins/support/output_buffer.hpp"
-#include "plugins/support/plain_text.hpp"
-#include "plugins/support/utf8.hpp"
+#include "plugins/formatters/shared/output_buffer.hpp"
+#include "plugins/formatters/shared/plain_text.hpp"
+#include "plugins/formatters/shared/utf8.hpp"
 
 namespace kifa::plugins::json {
 

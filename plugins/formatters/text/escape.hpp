@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "plugins/support/plain_text.hpp"
-#include "plugins/support/utf8.hpp"
+#include "plugins/formatters/shared/plain_text.hpp"
+#include "plugins/formatters/shared/utf8.hpp"
 
 namespace kifa::plugins::text {
 

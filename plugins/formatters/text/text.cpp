@@ -15,9 +15,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "plugins/formatters/shared/output_buffer.hpp"
+#include "plugins/formatters/shared/time_text.hpp"
 #include "plugins/formatters/text/escape.hpp"
-#include "plugins/support/output_buffer.hpp"
-#include "plugins/support/time_text.hpp"
 
 namespace {
 

@@ -29,9 +29,6 @@ using kifa::plugins::kifa_sink::StorePool;
 using kifa::plugins::kifa_sink::StoreUser;
 using kifa::plugins::kifa_sink::to_sdk;
 
-// A store takes no record longer than this part of a segment.
-constexpr std::uint64_t kRecordsPerSegmentMin = 4;
-
 class Kifa final : public sdk::Sink {
  public:
   using Sink::Sink;
@@ -60,17 +57,17 @@ class Kifa final : public sdk::Sink {
         std::chrono::nanoseconds(settings.duration_ns("sync_interval")));
     options_.commit_delay = std::chrono::ceil<std::chrono::microseconds>(
         std::chrono::nanoseconds(settings.duration_ns("commit_delay")));
-    const std::uint64_t fits = options_.segment_bytes / kRecordsPerSegmentMin;
-    options_.record_bytes_max = std::min<std::uint64_t>(host().record_bytes_max(), fits);
+    options_.record_bytes_max =
+        std::min<std::uint64_t>(host().record_bytes_max(), store::record_bytes_limit(options_));
     return {};
   }
 
   sdk::Status start() override {
     if (options_.record_bytes_max < host().record_bytes_max()) {
-      host().warn("segments of " + std::to_string(options_.segment_bytes >> 20U) +
-                  " MiB hold records of at most " + std::to_string(options_.record_bytes_max) +
-                  " bytes, and a longer one stops the pipeline: make record_bytes_max smaller or "
-                  "segment_size_mib larger");
+      host().warn("with its segment_size_mib and disk_budget this store takes records of at most " +
+                  std::to_string(options_.record_bytes_max) +
+                  " bytes, and a longer one stops the pipeline: make them larger, or "
+                  "record_bytes_max of the framings smaller");
     }
     kifa::Result<StorePool::Lease> lease = process_stores().acquire(host(), options_);
     if (!lease) {
