@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::uint64_t kSegmentSizeMibMax = 1024;
 
+constexpr const char* kSummary =
+    "Takes records from devices in, keeps them through power loss, gives them back.";
+
 constexpr const char* kRootFooter =
     "\nExamples:\n"
     "  echo '{\"txn\":\"TXN-001\",\"amount\":5000}' | kifa daemon --stdin -d ./data\n"
@@ -44,6 +47,7 @@ struct Parsed {
   StatsCommand stats;
   PluginListCommand plugin_list;
   PluginInfoCommand plugin_info;
+  CompletionCommand completion;
   std::string help_topic;
 };
 
@@ -149,6 +153,11 @@ void add_other_commands(CLI::App& root, Parsed& parsed) {
   add_json(info, parsed.plugin_info.json);
   add_plugin_path(info, parsed.plugin_info.plugin_paths);
   info->footer("\nExamples:\n  kifa plugin info newline\n  kifa plugin info kifa --json");
+
+  CLI::App* completion =
+      root.add_subcommand("completion", "Print a script that completes kifa's words in a shell");
+  completion->add_option("SHELL", parsed.completion.shell, "bash, zsh or fish")->required();
+  completion->footer("\nExample:\n  kifa completion bash > /etc/bash_completion.d/kifa");
 
   CLI::App* help = root.add_subcommand("help", "Print this help, or the help of a command");
   help->add_option("COMMAND", parsed.help_topic, "The command");
@@ -304,6 +313,14 @@ class Completion {
 
   Status stats() { return data_dir(parsed_.stats.data_dir); }
 
+  Status shell() {
+    const std::string& shell = parsed_.completion.shell;
+    return one_of(shell, {"bash", "zsh", "fish"})
+               ? Status()
+               : Status(Code::invalid,
+                        fmt::format("completion knows bash, zsh and fish, not `{}`", shell));
+  }
+
  private:
   static bool one_of(std::string_view word, std::initializer_list<std::string_view> choices) {
     return std::find(choices.begin(), choices.end(), word) != choices.end();
@@ -384,6 +401,9 @@ Command completed(const CLI::App& root, Parsed& parsed, const config::Environmen
     result = parsed.plugin_list;
   } else if (name == "info") {
     result = parsed.plugin_info;
+  } else if (name == "completion") {
+    status = completion.shell();
+    result = parsed.completion;
   } else if (!parsed.help_topic.empty()) {
     const CLI::App* topic = find_command(root, parsed.help_topic);
     if (topic == nullptr) {
@@ -399,19 +419,42 @@ Command completed(const CLI::App& root, Parsed& parsed, const config::Environmen
   return result;
 }
 
-}  // namespace
-
-Command parse_command_line(const std::vector<std::string>& arguments,
-                           const config::Environment& environment) {
-  Parsed parsed;
-  CLI::App root("Takes records from devices in, keeps them through power loss, gives them back.",
-                "kifa");
+void build(CLI::App& root, Parsed& parsed) {
   root.set_version_flag("-V,--version", "kifa " KIFA_VERSION);
   root.require_subcommand(1);
   root.footer(kRootFooter);
   add_running_commands(root, parsed);
   add_reading_commands(root, parsed);
   add_other_commands(root, parsed);
+}
+
+void add_words(const CLI::App& parent, const std::string& prefix, std::vector<CommandWord>& words) {
+  for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; })) {
+    CommandWord word{.name = prefix + command->get_name(),
+                     .summary = command->get_description(),
+                     .flags = {},
+                     .takes_file = command->get_option_no_throw("FILE") != nullptr};
+    for (const CLI::Option* option : command->get_options()) {
+      if (!option->get_lnames().empty()) {
+        word.flags.push_back(
+            {.long_name = option->get_lnames().front(),
+             .short_name = option->get_snames().empty() ? "" : option->get_snames().front(),
+             .summary = option->get_description(),
+             .takes_value = option->get_items_expected_max() > 0});
+      }
+    }
+    words.push_back(std::move(word));
+    add_words(*command, words.back().name + " ", words);
+  }
+}
+
+}  // namespace
+
+Command parse_command_line(const std::vector<std::string>& arguments,
+                           const config::Environment& environment) {
+  Parsed parsed;
+  CLI::App root(kSummary, "kifa");
+  build(root, parsed);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
   try {
     root.parse(reversed);
@@ -423,6 +466,15 @@ Command parse_command_line(const std::vector<std::string>& arguments,
     return refused(root, error);
   }
   return completed(root, parsed, environment);
+}
+
+std::vector<CommandWord> command_words() {
+  Parsed parsed;
+  CLI::App root(kSummary, "kifa");
+  build(root, parsed);
+  std::vector<CommandWord> words;
+  add_words(root, "", words);
+  return words;
 }
 
 }  // namespace kifa::cli

@@ -52,6 +52,10 @@ struct PluginInfoCommand {
   std::vector<std::string> plugin_paths;
 };
 
+struct CompletionCommand {
+  std::string shell;  // bash, zsh or fish
+};
+
 // Nothing to do but to say something: help and version to stdout, a usage error to stderr.
 struct Answer {
   bool is_error = false;
@@ -59,7 +63,7 @@ struct Answer {
 };
 
 using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, QueryCommand,
-                             StatsCommand, PluginListCommand, PluginInfoCommand>;
+                             StatsCommand, PluginListCommand, PluginInfoCommand, CompletionCommand>;
 
 // Reads the command line. Flags come first, then the environment: KIFA_DATA_DIR, KIFA_FLUSH_MODE,
 // KIFA_SEGMENT_SIZE_MIB, KIFA_LOG; a value that makes no sense is an error wherever it stands.
@@ -67,5 +71,20 @@ using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, Qu
 // Errors:  are an Answer with is_error: one sentence, with "did you mean" where one word is close.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
                                          const config::Environment& environment);
+
+// A command as the parser knows it, for completion.
+struct CommandWord {
+  struct Flag {
+    std::string long_name;   // without --
+    std::string short_name;  // without -; may be empty
+    std::string summary;
+    bool takes_value = false;
+  };
+  std::string name;  // "plugin list" for a command inside another
+  std::string summary;
+  std::vector<Flag> flags;
+  bool takes_file = false;  // has a positional FILE
+};
+[[nodiscard]] std::vector<CommandWord> command_words();
 
 }  // namespace kifa::cli

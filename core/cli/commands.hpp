@@ -16,5 +16,6 @@ namespace kifa::cli {
 [[nodiscard]] int run(const StatsCommand& command);
 [[nodiscard]] int run(const PluginListCommand& command);
 [[nodiscard]] int run(const PluginInfoCommand& command);
+[[nodiscard]] int run(const CompletionCommand& command);
 
 }  // namespace kifa::cli

@@ -18,6 +18,25 @@
 namespace kifa::cli {
 namespace {
 
+pipeline::LogLevel level_from(const std::string& name) {
+  if (name == "debug") {
+    return pipeline::LogLevel::debug;
+  }
+  if (name == "warn") {
+    return pipeline::LogLevel::warn;
+  }
+  return name == "error" ? pipeline::LogLevel::error : pipeline::LogLevel::info;
+}
+
+pipeline::LogFunction stderr_log(const std::string& lowest) {
+  return [lowest = level_from(lowest)](pipeline::LogLevel level, const std::string& subject,
+                                       const std::string& message) {
+    if (level >= lowest) {
+      complain_verbatim(subject + ": " + message);
+    }
+  };
+}
+
 // The first source that wants to read standard input; empty: none.
 std::string reader_of_stdin(const config::Deployment& deployment) {
   for (const config::PipelineConfig& pipeline : deployment.pipelines) {
@@ -88,6 +107,20 @@ int exit_code_after(const Status& status, const pipeline::RunSummary& summary, i
   return stop_signal == SIGTERM ? kExitTerminated : kExitOk;
 }
 
+// Runs to the end; `summary` is what was done up to there.
+Status run_pipelines(const LoadedDeployment& loaded, const pipeline::RunnerOptions& options,
+                     Signals& signals, pipeline::RunSummary& summary) {
+  const auto runner = pipeline::Runner::create(loaded.deployment, *loaded.registry, options);
+  if (!runner) {
+    return runner.status();
+  }
+  signals.on_stop([&runner] { (*runner)->request_stop(); });
+  const Status status = (*runner)->run();
+  signals.on_stop(nullptr);
+  summary = (*runner)->summary();
+  return status;  // the stores are closed with the runner
+}
+
 }  // namespace
 
 int run_deployment(LoadedDeployment& loaded, const std::string& log_level) {
@@ -99,7 +132,23 @@ int run_deployment(LoadedDeployment& loaded, const std::string& log_level) {
                     wants_stdin));
     return kExitUnavailable;
   }
-  return kExitOk;
+  const pipeline::LogFunction log = stderr_log(log_level);
+      // Before any other thread exists: they inherit the blocked signals.
+      const auto signals = Signals::start(
+          [&log](const std::string& sentence) { log(pipeline::LogLevel::info, "kifa", sentence); });
+  if (!signals) {
+    complain(signals.status().message());
+    return exit_code(signals.status().code());
+  }
+  pipeline::RunnerOptions options;
+  options.log = log;
+  pipeline::RunSummary summary;
+  const Status status = run_pipelines(loaded, options, **signals, summary);
+  if (!status) {
+    complain(status.message());
+  }
+  tell_summary(loaded.deployment, summary);
+  return exit_code_after(status, summary, (*signals)->stop_signal());
 }
 
 }  // namespace kifa::cli

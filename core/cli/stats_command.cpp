@@ -62,7 +62,6 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
                                              with_separators(stats.gaps),
                                              counted(stats.lost_records, "record")));
   line("Events", with_separators(stats.events));
-  line("Checkpoints", with_separators(stats.checkpoints));
   line("Segments",
        fmt::format("{}, {} spare, {} each", with_separators(stats.segments),
                    with_separators(stats.spare_segments), bytes_for_people(stats.segment_bytes)));
@@ -95,7 +94,6 @@ std::string for_machines(const std::string& directory, const store::StoreStats& 
   json.number("gaps", stats.gaps)
       .number("lost_records", stats.lost_records)
       .number("events", stats.events)
-      .number("checkpoints", stats.checkpoints)
       .number("segments", stats.segments)
       .number("spare_segments", stats.spare_segments)
       .number("segment_bytes", stats.segment_bytes)

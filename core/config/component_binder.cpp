@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/base/limits.hpp"
+#include "core/base/text.hpp"
 #include "core/config/binding.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

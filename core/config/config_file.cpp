@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/text.hpp"
 #include "core/config/deployment.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "core/base/limits.hpp"
+#include "core/base/text.hpp"
 #include "core/config/binding.hpp"
 #include "core/config/component_binder.hpp"
 #include "core/config/deployment_checks.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/text.hpp"
 #include "core/config/component_binder.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

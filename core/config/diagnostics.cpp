@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/base/limits.hpp"
-#include "core/config/text.hpp"
+#include "core/base/text.hpp"
 
 namespace kifa::config {
 namespace {
@@ -239,9 +239,12 @@ std::string Diagnostics::render() const {
   for (const Diagnostic& diagnostic : diagnostics_) {
     sorted.push_back(&diagnostic);
   }
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Diagnostic* a, const Diagnostic* b) { return a->mark < b->mark; });
-  const std::string file = printable(file_name_, limits::kPathBytesMax);
+  // Those of one place stay in the order in which they were found: as they stand in the vector.
+  std::sort(sorted.begin(), sorted.end(), [](const Diagnostic* a, const Diagnostic* b) {
+    return a->mark != b->mark ? a->mark < b->mark : a < b;
+  });
+  const std::string file =
+      file_name_.empty() ? "command line" : printable(file_name_, limits::kPathBytesMax);
   const auto place = [&](Mark mark) {
     return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
   };

@@ -11,8 +11,8 @@
 #include <sstream>
 #include <utility>
 
+#include "core/base/text.hpp"
 #include "core/config/parse_internal.hpp"
-#include "core/config/text.hpp"
 #include "core/config/text_check.hpp"
 #include "core/config/tree_builder.hpp"
 

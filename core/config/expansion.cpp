@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/config/text.hpp"
+#include "core/base/text.hpp"
 
 namespace kifa::config {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/text.hpp"
 #include "core/config/binding.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

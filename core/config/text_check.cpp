@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
+#include "core/base/text.hpp"
 #include "core/config/document.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "core/base/limits.hpp"
+#include "core/base/text.hpp"
 #include "core/config/binding.hpp"
 #include "core/config/parse_internal.hpp"
-#include "core/config/text.hpp"
 
 namespace kifa::config {
 namespace {

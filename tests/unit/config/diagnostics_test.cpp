@@ -33,6 +33,12 @@ TEST_CASE("diagnostics come in the order of the file, with line, caret and hint"
         "    |  ^\n");
 }
 
+TEST_CASE("without a file the flags of the command line are meant", "[config]") {
+  Diagnostics diagnostics("", "");
+  diagnostics.error({}, "wrong");
+  CHECK(diagnostics.render() == "command line: error: wrong\n");
+}
+
 TEST_CASE("a warning alone is no error", "[config]") {
   Diagnostics diagnostics("x", "a\n");
   diagnostics.warning({1, 1}, "old");

@@ -5,13 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/text.hpp"
 #include "core/config/deployment.hpp"
-#include "core/config/text.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/config/fake_catalog.hpp"
 
+using kifa::decode_utf8;
 using kifa::config::bind_deployment;
-using kifa::config::decode_utf8;
 using kifa::config::Deployment;
 using kifa::config::Diagnostics;
 using kifa::config::parse_yaml;

@@ -39,6 +39,12 @@ TEST_CASE("a plugin for this machine and this ABI passes the scan", "[plugin][el
   CHECK(check_plugin_elf(bytes_of(test::read_file(test::good_plugin("good_cpp")))).is_ok());
 }
 
+TEST_CASE("a stripped plugin still carries its marker", "[plugin][elf]") {
+  const std::string stripped = test::read_file(KIFA_TEST_PLUGIN_DIR "/stripped/good_c.kifa.so");
+  CHECK(stripped.size() < good_file().size());
+  CHECK(check_plugin_elf(bytes_of(stripped)).is_ok());
+}
+
 TEST_CASE("what is not an ELF shared library is no plugin", "[plugin][elf]") {
   const std::string sentence = "not a kifa plugin (not an ELF shared library)";
   CHECK(refusal("") == sentence);

@@ -265,6 +265,18 @@ TEST_CASE("a component's failure is its sentence behind its name", "[plugin][ins
         "till-1/printer (thrower): an exception of unknown type");
 }
 
+TEST_CASE("a component written in C runs like any other", "[plugin][instance]") {
+  Registry registry(SearchPath{{{test::kGoodFolder, true}}});
+  const Component component = registry.find(KIFA_KIND_SOURCE, "good_c").value();
+  const auto instance = Instance::create(component, "till-1/printer", {}).value();
+  CHECK(instance->configure({}).is_ok());
+  CHECK(instance->start().is_ok());
+  kifa_error error = empty_error();
+  const kifa_emitter out{};
+  CHECK(instance->source()->poll(instance->raw(), &out, 0, &error) == KIFA_END);
+  CHECK(instance->stop(0).is_ok());
+}
+
 TEST_CASE("a component that cannot be created is a failure", "[plugin][instance]") {
   const auto made = Instance::create(thrower("unborn"), "till-1/printer", {});
   REQUIRE_FALSE(made.has_value());

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/catch.hpp"
@@ -16,7 +17,7 @@
 namespace kifa::testing {
 namespace {
 
-kifa_record record_of(const std::string& payload) {
+kifa_record record_of(std::string_view payload) {
   kifa_record record{};
   record.payload = sdk::to_abi(sdk::bytes_of(payload));
   return record;

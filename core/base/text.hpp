@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace kifa::config {
+namespace kifa {
 
 // One UTF-8 character as decoded; not valid: one byte that belongs to none.
 struct Character {
@@ -28,4 +28,4 @@ std::size_t append_printable(std::string_view text, std::size_t offset, std::str
 // `text` between backquotes for a message: printable and at most 60 characters long.
 [[nodiscard]] std::string backquoted(std::string_view text);
 
-}  // namespace kifa::config
+}  // namespace kifa

@@ -1,10 +1,10 @@
-#include "core/config/text.hpp"
+#include "core/base/text.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 
-namespace kifa::config {
+namespace kifa {
 namespace {
 
 constexpr std::size_t kQuotedWidthMax = 60;
@@ -112,4 +112,4 @@ std::string backquoted(std::string_view text) {
   return "`" + printable(text, kQuotedWidthMax) + "`";
 }
 
-}  // namespace kifa::config
+}  // namespace kifa
