@@ -42,8 +42,10 @@ constexpr Unit kSizeUnits[] = {{"TiB", std::int64_t{1} << 40},
     return std::nullopt;
   }
   std::int64_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + size, value);
-  if (failure != std::errc() || end != text.data() + size) {
+  const std::string_view digits = text.substr(0, size);
+  const char* const digits_end = digits.data() + digits.size();
+  const auto [end, failure] = std::from_chars(digits.data(), digits_end, value);
+  if (failure != std::errc() || end != digits_end) {
     return std::nullopt;
   }
   text.remove_prefix(size);

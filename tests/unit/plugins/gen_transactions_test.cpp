@@ -65,7 +65,7 @@ TEST_CASE("every transaction has the size that was asked for, down to the smalle
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  for (const std::size_t extra : {0, 1, 2, 9, 10, 50, 51, 200, 4000}) {
+  for (const std::size_t extra : {0U, 1U, 2U, 9U, 10U, 50U, 51U, 200U, 4000U}) {
     for (const Format format : {Format::json, Format::receipt}) {
       const std::size_t size =
           extra + (format == Format::json ? gen::kJsonBytesMin : gen::kReceiptBytesMin);

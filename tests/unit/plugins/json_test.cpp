@@ -123,7 +123,7 @@ TEST_CASE("large payloads come back whole, whatever stands at the borders of the
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   JsonFormatter formatter;
-  for (const std::size_t lead : {0, 1, 2, 3}) {
+  for (const std::size_t lead : {0U, 1U, 2U, 3U}) {
     std::string text(lead, 'x');
     while (text.size() < 1'500'000) {
       text += random() % 2 == 0 ? "😀₦é\n" : "plain text \"quoted\" ";

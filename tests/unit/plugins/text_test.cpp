@@ -72,7 +72,7 @@ TEST_CASE("any payload is one line of valid UTF-8 without control bytes", "[plug
 
 TEST_CASE("large payloads are whole, whatever stands at the borders of their pieces",
           "[plugins][text]") {
-  for (const std::size_t lead : {0, 1, 2, 3}) {
+  for (const std::size_t lead : {0U, 1U, 2U, 3U}) {
     std::string payload(lead, 'x');
     while (payload.size() < 1'000'000) {
       payload += "😀₦é plain ";
