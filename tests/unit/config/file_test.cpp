@@ -76,6 +76,18 @@ TEST_CASE("a configuration file that cannot be read is told in one sentence", "[
   }
 }
 
+TEST_CASE("docs/configuration.md has the reference of the host's options as it is", "[config]") {
+  const auto document = read_config_file(KIFA_CONFIGS_DIR "/../docs/configuration.md");
+  REQUIRE(document);
+  for (const auto* specs :
+       {&kifa::config::source_host_options(), &kifa::config::framing_host_options(),
+        &kifa::config::sink_host_options()}) {
+    const std::string reference = kifa::config::render_options(*specs);
+    INFO("the document needs this text:\n" << reference);
+    CHECK(document->find("```\n" + reference + "```\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("secrets are read from their files when a deployment is about to run", "[config]") {
   const Folder folder;
   folder.write("pin", "1234\r\n");
