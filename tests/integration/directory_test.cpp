@@ -25,6 +25,7 @@ class PublicCopy final {
     const std::filesystem::path build = std::filesystem::path(kKifa).parent_path().parent_path();
     std::filesystem::create_directories(directory_.file("bin"));
     std::filesystem::copy(kKifa, directory_.file("bin/kifa"));
+    std::filesystem::create_directories(directory_.file("lib/kifa"));
     std::filesystem::copy(build / "lib/kifa/plugins", directory_.file("lib/kifa/plugins"),
                           std::filesystem::copy_options::recursive);
     REQUIRE(chmod(directory_.path().c_str(), 0755) == 0);

@@ -24,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kSetupFailed = 125;  // exit code of a child that could not become what was asked
 constexpr int kPipeBytes = 1 << 20;
+constexpr std::chrono::milliseconds kLookAgain{10};
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::runtime_error(what + ": " + std::strerror(errno));
@@ -288,9 +289,12 @@ bool Process::wait_until(const std::function<bool()>& condition,
                          std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   while (!condition()) {
-    if (!pump(nullptr, deadline)) {
+    const bool is_over = ended_ && output_ < 0 && error_ < 0;
+    if (is_over || Clock::now() >= deadline) {
       return condition();
     }
+    // What the condition looks at may be elsewhere (a store, /proc): look again after a while.
+    static_cast<void>(pump(nullptr, std::min(deadline, Clock::now() + kLookAgain)));
   }
   return true;
 }

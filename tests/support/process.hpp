@@ -66,7 +66,8 @@ class Process final {
   void close_input();
   void close_output();  // the child sees a broken pipe
 
-  // Reads what the child says until `condition` holds or it has ended or patience is over.
+  // Reads what the child says, and looks again and again, until `condition` holds or it has ended
+  // or patience is over.
   bool wait_until(const std::function<bool()>& condition,
                   std::chrono::milliseconds patience = kPatience);
   void kill(int signal_number) const;
