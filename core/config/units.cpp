@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -42,11 +41,11 @@ constexpr Unit kSizeUnits[] = {{"TiB", std::int64_t{1} << 40},
     return std::nullopt;
   }
   std::int64_t value = 0;
-  const std::string_view digits = text.substr(0, size);
-  const char* const digits_end = digits.data() + digits.size();
-  const auto [end, failure] = std::from_chars(digits.data(), digits_end, value);
-  if (failure != std::errc() || end != digits_end) {
-    return std::nullopt;
+  for (const char digit : text.substr(0, size)) {
+    if (__builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, digit - '0', &value)) {
+      return std::nullopt;
+    }
   }
   text.remove_prefix(size);
   return value;
