@@ -250,7 +250,7 @@ TEST_CASE("a truncated record counts only when its end is seen", "[pipeline][che
 
 TEST_CASE("a kill at any moment loses no line of any file and stores none twice",
           "[pipeline][checkpoint][model]") {
-  const std::uint64_t seed = GENERATE(take(60, random(1, 1'000'000'000)));
+  const std::uint32_t seed = GENERATE(take(60, random(1U, 1'000'000'000U)));
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   Files files(random);
