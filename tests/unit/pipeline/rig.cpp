@@ -127,6 +127,7 @@ pipeline::Wait Rig::run(bool ready) {
       turn_sink();
     }
     if (engine_->finished()) {
+      INFO(engine_->result().status.message());
       CHECK(wait.again);  // its thread must not go to sleep
       return wait;
     }
