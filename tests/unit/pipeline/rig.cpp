@@ -126,7 +126,12 @@ pipeline::Wait Rig::run(bool ready) {
     if (sink_works) {
       turn_sink();
     }
-    if (engine_->finished() || (!wait.again && !waker_->take_notice())) {
+    if (engine_->finished()) {
+      INFO(engine_->result().status.message());
+      CHECK(wait.again);  // its thread must not go to sleep
+      return wait;
+    }
+    if (!wait.again && !waker_->take_notice()) {
       return wait;
     }
   }

@@ -4,12 +4,15 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/pipeline/deployment_runner.hpp"
@@ -141,7 +144,7 @@ class Plan {
     source.component.settings = {test::script_setting(script)};
     source.has_framing = true;
     source.framing.type = "lines";
-    source.framing.settings = {test::script_setting(&framing)};
+    source.framing.settings = {test::script_setting(&framings.emplace_back())};
   }
   void sink(config::PipelineConfig& pipeline, std::string name, const void* script,
             bool required = true, std::string type = "test_sink") {
@@ -173,7 +176,7 @@ class Plan {
   }
 
   config::Deployment deployment;
-  test::FramingScript framing;
+  std::deque<test::FramingScript> framings;  // one a source: each has its own thread
   std::mutex mutex;
   std::vector<std::string> logged;
 };
@@ -245,6 +248,7 @@ TEST_CASE("a stop drains and ends a silent source at once", "[pipeline][runner][
   const std::int64_t before = SystemClock().now_mono_ns();
   const Status status = runner->run();
   stopper.join();
+  INFO(status.message());
   CHECK(status.is_ok());
   CHECK(SystemClock().now_mono_ns() - before < kSecond);
   // Stopped before its first poll or after: never half a drain.

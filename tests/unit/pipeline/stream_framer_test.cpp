@@ -189,7 +189,7 @@ std::vector<std::size_t> random_borders(std::mt19937_64& random, std::size_t siz
 }  // namespace
 
 TEST_CASE("chunk borders change nothing of records, positions and counts", "[pipeline][framer]") {
-  const std::uint64_t seed = GENERATE(take(1, random(1, 1'000'000'000)));
+  const std::uint32_t seed = GENERATE(take(1, random(1U, 1'000'000'000U)));
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   const Oversize oversize = GENERATE(Oversize::split, Oversize::truncate, Oversize::reject);
