@@ -143,9 +143,12 @@ TEST_CASE("nothing in the output can end a line or steer a terminal", "[plugins]
   const kifa_record one = record(1, kTime, payload, kOrigin);
   const std::string line = formatter.line(one);
   CHECK(line.find('\x7F') == std::string::npos);
-  CHECK(line.find("\xC2\x9B") == std::string::npos);      // CSI
-  CHECK(line.find("\xE2\x80\xA8") == std::string::npos);  // line separator
-  CHECK(line.find("\xE2\x80\xAE") == std::string::npos);  // right-to-left override
+  // CSI, line separator, right-to-left override.
+  for (const std::uint32_t code_point : {0x9BU, 0x2028U, 0x202EU}) {
+    std::string text;
+    testing::append_code_point(text, code_point);
+    CHECK(line.find(text) == std::string::npos);
+  }
   CHECK(formatter.payload_of(one) == payload);
 }
 

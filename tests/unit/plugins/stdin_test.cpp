@@ -206,8 +206,7 @@ TEST_CASE("a deadline in the past still takes a piece", "[plugins][stdin]") {
   CHECK(source.bytes().size() == 200'000);
 }
 
-TEST_CASE("a stop takes what the pipe holds and nothing that comes later",
-          "[plugins][stdin][W21]") {
+TEST_CASE("a stop takes what the pipe holds and nothing that comes later", "[plugins][stdin]") {
   Pipe pipe;
   Source source(pipe.out.get());
   write_all(pipe.in.get(), std::string(300'000, 'a'));
