@@ -38,14 +38,14 @@ def kifa(*arguments, stdin=b""):
 
 class Sample(unittest.TestCase):
     def test_its_options_are_shown(self):
-        plugins = str((ARGUMENTS.build / "tests" / "sample-plugins").resolve())
+        plugins = str(ARGUMENTS.build / "tests" / "sample-plugins")
         components = json.loads(kifa("plugin", "info", "semicolon", "--json", "--plugin-path",
                                      plugins))
         self.assertEqual([c["kind"] for c in components], ["framing"])
         self.assertEqual([o["name"] for o in components[0]["options"]], ["skip_empty"])
 
     def test_it_cuts_records(self):
-        plugins = str((ARGUMENTS.build / "tests" / "sample-plugins").resolve())
+        plugins = str(ARGUMENTS.build / "tests" / "sample-plugins")
         with tempfile.TemporaryDirectory(dir=ARGUMENTS.build) as folder:
             data = f"{folder}/data"
             file = pathlib.Path(folder) / "shop.yaml"
@@ -61,4 +61,5 @@ if __name__ == "__main__":
     parser.add_argument("--kifa", required=True)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     ARGUMENTS = parser.parse_args()
+    ARGUMENTS.build = ARGUMENTS.build.resolve()
     sys.exit(unittest.main(argv=sys.argv[:1]))
