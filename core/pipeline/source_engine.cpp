@@ -69,11 +69,11 @@ Wait SourceEngine::turn(bool ready) {
 Wait SourceEngine::turn_waiting(std::int64_t now) {
   if (parts_.sink->failed()) {
     finish(parts_.sink->failure(), true);
-    return {};
+    return {.again = true};
   }
   if (stopping()) {
     finish({}, false);
-    return {};
+    return {.again = true};
   }
   if (!parts_.sink->ready()) {
     return {};  // the sink wakes us

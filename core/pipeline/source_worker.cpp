@@ -47,7 +47,7 @@ void run_source(SourceEngine& engine, const Clock& clock) {
     fds.push_back({waker.fd(), POLLIN, 0});
     engine.descriptors(wait, fds);
     ready = sleep_on(fds, wait.until, clock);
-    waker.woke();
+    waker.woke(fds.front().revents != 0);
   }
 }
 

@@ -85,6 +85,9 @@ Result<std::size_t> StreamFramer::call(Bytes view, std::size_t fresh, std::uint3
   used_ = 0;
   told_ = 0;
   overrun_ = false;
+  if (fresh < view.size()) {
+    wake_at_ = kNoTime;  // a timer asked for before these bytes came is void
+  }
   out_.now_mono_ns = clock_.now_mono_ns();
   kifa_error error = plugin::empty_error();
   const kifa_status status =

@@ -30,12 +30,15 @@ bool Waker::prepare_sleep() {
   if (state_.compare_exchange_strong(expected, asleep, std::memory_order_acq_rel)) {
     return true;
   }
-  state_.store(awake, std::memory_order_release);
+  state_.exchange(awake, std::memory_order_acq_rel);
   return false;
 }
 
-void Waker::woke() {
-  if (state_.exchange(awake, std::memory_order_acq_rel) == noticed) {
+// Whoever saw us asleep writes a moment later, perhaps after we are up again: the count is read
+// when it is there, whatever the state says, or it would keep us from ever sleeping again.
+void Waker::woke(bool readable) {
+  state_.exchange(awake, std::memory_order_acq_rel);
+  if (readable) {
     std::uint64_t count = 0;
     while (::read(fd_, &count, sizeof(count)) < 0 && errno == EINTR) {
     }

@@ -21,7 +21,8 @@ class Waker final {
 
   void wake();
   [[nodiscard]] bool prepare_sleep();
-  void woke();
+  // `readable`: poll said so of fd().
+  void woke(bool readable);
   [[nodiscard]] int fd() const { return fd_; }
   // True once after a wake(): for tests and loops without sleep.
   [[nodiscard]] bool take_notice();

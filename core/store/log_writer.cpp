@@ -306,13 +306,12 @@ Status LogWriter::rotate(Frame& frame) {
   if (!spare) {
     return spare.error().with_context("cannot open the next log segment");
   }
-  KIFA_ASSERT(spare->has_value());
   auto segment = std::make_shared<OpenSegment>();
-  segment->number = (*spare)->number;
+  segment->number = spare->number;
   segment->epoch = random_();
   segment->next_offset = std::uint64_t{2} * options_.block_bytes;
-  segment->file = std::move((*spare)->file);
-  segment->direct = (*spare)->direct;
+  segment->file = std::move(spare->file);
+  segment->direct = spare->direct;
   frame.rotation = header_for(*segment, issued_, issued_epoch_);
   active_ = std::move(segment);
   return {};

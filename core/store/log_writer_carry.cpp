@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/base/assert.hpp"
 #include "core/store/log_writer.hpp"
 #include "core/store/mutants.hpp"
 
@@ -85,12 +84,11 @@ void LogWriter::carry_over() {
     status = spare.status();
     auto segment = std::make_shared<OpenSegment>();
     if (status) {
-      KIFA_ASSERT(spare->has_value());
-      segment->number = (*spare)->number;
+      segment->number = spare->number;
       segment->epoch = random_();
       segment->next_offset = std::uint64_t{2} * options_.block_bytes;
-      segment->file = std::move((*spare)->file);
-      segment->direct = (*spare)->direct;
+      segment->file = std::move(spare->file);
+      segment->direct = spare->direct;
       status = write_carried(segment, frames);
     }
     if (status) {

@@ -47,12 +47,12 @@ Status SegmentPool::recycle(std::uint64_t number) {
   return {};
 }
 
-Result<std::optional<SegmentPool::Spare>> SegmentPool::take() {
+Result<SegmentPool::Spare> SegmentPool::take() {
   Spare spare;
   {
     const MutexLock lock(mutex_);
     if (spares_.empty()) {
-      return std::optional<Spare>();
+      return Status(Code::unavailable, "no spare segment is ready");
     }
     spare.number = spares_.front();
     spares_.pop_front();
@@ -65,7 +65,7 @@ Result<std::optional<SegmentPool::Spare>> SegmentPool::take() {
     return file.error();
   }
   spare.file = std::move(*file);
-  return std::optional<Spare>(std::move(spare));
+  return spare;
 }
 
 bool SegmentPool::has_spare() const { return spare_count() > 0; }

@@ -5,7 +5,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -52,8 +51,8 @@ class SegmentPool final {
   // and epoch.
   Status recycle(std::uint64_t number) KIFA_EXCLUDES(mutex_);
 
-  // The oldest spare; nullopt: none is ready.
-  Result<std::optional<Spare>> take() KIFA_EXCLUDES(mutex_);
+  // The oldest spare; unavailable: none is ready.
+  Result<Spare> take() KIFA_EXCLUDES(mutex_);
   [[nodiscard]] bool has_spare() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::size_t spare_count() const KIFA_EXCLUDES(mutex_);
   // Why no spare could be made last time; ok: it could, or nobody has tried.
