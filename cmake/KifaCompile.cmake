@@ -1,5 +1,10 @@
 # Compiler settings shared by every target: warnings as errors, sanitizers, ccache.
 
+# A cache that lost its build type (CMake drops it when the compiler changes) must not give a slow kifa.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Debug, Release or RelWithDebInfo" FORCE)
+endif()
+
 find_program(KIFA_CCACHE ccache)
 if(KIFA_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER "${KIFA_CCACHE}")

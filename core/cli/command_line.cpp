@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/base/status.hpp"
-#include "core/store/store.hpp"
+#include "core/config/options.hpp"
 
 #ifndef KIFA_VERSION
 #error "the build defines KIFA_VERSION"
@@ -19,6 +19,7 @@ namespace kifa::cli {
 namespace {
 
 constexpr std::uint64_t kSegmentSizeMibMax = 1024;
+constexpr std::int64_t kStopTimeoutMax = 3'600'000'000'000;  // an hour
 
 constexpr const char* kSummary =
     "Takes records from devices in, keeps them through power loss, gives them back.";
@@ -34,7 +35,8 @@ constexpr const char* kRootFooter =
 
 // The texts of the flags, before they are checked.
 struct Texts {
-  std::string data_dir, flush_mode, segment_size_mib, from_lsn, to_lsn, limit, log_level;
+  std::string data_dir, flush_mode, segment_size_mib, from_lsn, to_lsn, limit, log_level,
+      stop_timeout;
 };
 
 // Everything that CLI11 fills in; the options point into it.
@@ -64,11 +66,16 @@ void add_plugin_path(CLI::App* command, std::vector<std::string>& paths) {
       ->allow_extra_args(false);
 }
 
-void add_log_level(CLI::App* command, Texts& texts) {
+void add_run_flags(CLI::App* command, Texts& texts) {
   command
       ->add_option("--log-level", texts.log_level,
-                   "Least important message to show: debug, info, warn or error (or KIFA_LOG)")
+                   "Least important message to show: debug, info (default), warn or error (or "
+                   "KIFA_LOG)")
       ->type_name("LEVEL");
+  command
+      ->add_option("--stop-timeout", texts.stop_timeout,
+                   "How long a stop may take to store what is under way (default 10s)")
+      ->type_name("TIME");
 }
 
 void add_json(CLI::App* command, bool& json) {
@@ -91,7 +98,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
                    "KIFA_SEGMENT_SIZE_MIB)")
       ->type_name("N");
   add_plugin_path(daemon, parsed.daemon.plugin_paths);
-  add_log_level(daemon, parsed.texts);
+  add_run_flags(daemon, parsed.texts);
   daemon->footer(
       "\nExamples:\n"
       "  tail -F /var/log/pos.log | kifa daemon --stdin -d /var/lib/kifa\n"
@@ -101,7 +108,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
   CLI::App* run = root.add_subcommand("run", "Run the pipelines of a YAML file");
   run->add_option("FILE", parsed.run.file, "The YAML file")->required();
   add_plugin_path(run, parsed.run.plugin_paths);
-  add_log_level(run, parsed.texts);
+  add_run_flags(run, parsed.texts);
   run->footer("\nExample:\n  kifa run configs/minimal.yaml");
 
   CLI::App* check =
@@ -268,7 +275,7 @@ class Completion {
       return {Code::invalid, "no source given: name at least one with --stdin"};
     }
     KIFA_TRY(data_dir(command.data_dir));
-    KIFA_TRY(log_level(command.log_level));
+    KIFA_TRY(run_flags(command.run));
     std::string flag = "--flush-mode";
     command.flush_mode = text_or_variable(parsed_.texts.flush_mode, "KIFA_FLUSH_MODE", flag);
     if (!command.flush_mode.empty()) {
@@ -291,7 +298,7 @@ class Completion {
     return {};
   }
 
-  Status run() { return log_level(parsed_.run.log_level); }
+  Status run() { return run_flags(parsed_.run.run); }
 
   Status query() {
     QueryCommand& command = parsed_.query;
@@ -347,15 +354,24 @@ class Completion {
     return {};
   }
 
-  Status log_level(std::string& level) {
+  Status run_flags(RunFlags& flags) {
     std::string name = "--log-level";
-    level = text_or_variable(parsed_.texts.log_level, "KIFA_LOG", name);
-    if (level.empty()) {
-      level = "info";
+    const std::string level = text_or_variable(parsed_.texts.log_level, "KIFA_LOG", name);
+    if (!level.empty()) {
+      flags.log_level = level;
     }
-    if (!one_of(level, {"debug", "info", "warn", "error"})) {
+    if (!one_of(flags.log_level, {"debug", "info", "warn", "error"})) {
       return {Code::invalid,
               fmt::format("{} takes debug, info, warn or error, not `{}`", name, level)};
+    }
+    if (const std::string& time = parsed_.texts.stop_timeout; !time.empty()) {
+      const auto nanoseconds = config::parse_duration_ns(time);
+      if (!nanoseconds || *nanoseconds > kStopTimeoutMax) {
+        return {
+            Code::invalid,
+            fmt::format("--stop-timeout takes a time up to 1h, like 500ms or 30s, not `{}`", time)};
+      }
+      flags.stop_timeout_ns = *nanoseconds;
     }
     return {};
   }

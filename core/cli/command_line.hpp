@@ -12,18 +12,24 @@
 // stays inside command_line.cpp.
 namespace kifa::cli {
 
+// How pipelines are run; `daemon` and `run` share these flags.
+struct RunFlags {
+  std::string log_level = "info";                 // debug, info, warn or error
+  std::int64_t stop_timeout_ns = 10'000'000'000;  // for what is under way when a signal stops it
+};
+
 struct DaemonCommand {
   bool from_stdin = false;
   std::string data_dir;
   std::string flush_mode;  // empty: the store's default
   std::optional<std::uint64_t> segment_size_mib;
   std::vector<std::string> plugin_paths;
-  std::string log_level;
+  RunFlags run;
 };
 struct RunCommand {
   std::string file;
   std::vector<std::string> plugin_paths;
-  std::string log_level;
+  RunFlags run;
 };
 struct CheckCommand {
   std::vector<std::string> files;

@@ -81,7 +81,7 @@ int run(const DaemonCommand& command) {
     complain_verbatim(failure->text);
     return failure->exit_code;
   }
-  return run_deployment(std::get<LoadedDeployment>(loaded), command.log_level);
+  return run_deployment(std::get<LoadedDeployment>(loaded), command.run);
 }
 
 }  // namespace kifa::cli

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <signal.h>
 
 #include <exception>
@@ -24,7 +25,18 @@ int run(const Answer& answer) {
 
 namespace {
 
+// Buffers of a burst go back to the system when they are freed: otherwise glibc raises its
+// threshold with the first large one and keeps all later ones, 10 MiB in a daemon that has long
+// been idle again.
+void keep_memory_small() {
+  constexpr int kMmapFromBytes = 256 * 1024;
+  constexpr int kArenas = 2;
+  mallopt(M_MMAP_THRESHOLD, kMmapFromBytes);
+  mallopt(M_ARENA_MAX, kArenas);
+}
+
 int run_process(const std::vector<std::string>& arguments) {
+  keep_memory_small();
   const auto opened = open_standard_descriptors();
   if (!opened) {
     return exit_code(opened.status().code());  // without descriptors there is nobody to tell

@@ -123,7 +123,7 @@ Status run_pipelines(const LoadedDeployment& loaded, const pipeline::RunnerOptio
 
 }  // namespace
 
-int run_deployment(LoadedDeployment& loaded, const std::string& log_level) {
+int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
   const std::string wants_stdin = reader_of_stdin(loaded.deployment);
   if (!wants_stdin.empty() && closed_at_start().input) {
     complain(
@@ -132,16 +132,18 @@ int run_deployment(LoadedDeployment& loaded, const std::string& log_level) {
                     wants_stdin));
     return kExitUnavailable;
   }
-  const pipeline::LogFunction log = stderr_log(log_level);
-      // Before any other thread exists: they inherit the blocked signals.
-      const auto signals = Signals::start(
-          [&log](const std::string& sentence) { log(pipeline::LogLevel::info, "kifa", sentence); });
+  const pipeline::LogFunction log = stderr_log(flags.log_level);
+  // Before any other thread exists: they inherit the blocked signals.
+  const auto signals = Signals::start(
+      [&log](const std::string& sentence) { log(pipeline::LogLevel::info, "kifa", sentence); });
   if (!signals) {
     complain(signals.status().message());
     return exit_code(signals.status().code());
   }
   pipeline::RunnerOptions options;
   options.log = log;
+  options.log_level = level_from(flags.log_level);
+  options.stop_timeout_ns = flags.stop_timeout_ns;
   pipeline::RunSummary summary;
   const Status status = run_pipelines(loaded, options, **signals, summary);
   if (!status) {

@@ -157,9 +157,10 @@ void ComponentBinder::bind_host(const ComponentRequest& request, BoundComponent&
   add_defaults(bound.host, mapping, request.host_specs, what, request.where, {}, diagnostics_);
 }
 
-void ComponentBinder::bind_own(const ComponentRequest& request, BoundComponent& bound) {
+void ComponentBinder::bind_own(const ComponentRequest& request, const ComponentFacts& declared,
+                               BoundComponent& bound) {
   const std::string what = word_of(request.kind) + " " + bound.config.type;
-  std::vector<OptionSpec> specs = own_specs(request, *bound.facts);
+  std::vector<OptionSpec> specs = own_specs(request, declared);
   const Node* mapping = mapping_of(request);
   std::vector<Setting>& settings = bound.config.settings;
   if (mapping != nullptr) {
@@ -206,7 +207,7 @@ BoundComponent ComponentBinder::bind(const ComponentRequest& request) {
   bind_host(request, bound);
   bound.facts = facts(request.kind, bound.config, type_mark);
   if (bound.facts) {
-    bind_own(request, bound);
+    bind_own(request, *bound.facts, bound);
   }
   return bound;
 }

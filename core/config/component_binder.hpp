@@ -54,7 +54,8 @@ class ComponentBinder {
   std::optional<std::string> read_word(const Entry& entry, std::string_view allowed);
   std::optional<ComponentFacts> facts(ComponentKind kind, const ComponentConfig& config, Mark mark);
   void bind_host(const ComponentRequest& request, BoundComponent& bound);
-  void bind_own(const ComponentRequest& request, BoundComponent& bound);
+  void bind_own(const ComponentRequest& request, const ComponentFacts& declared,
+                BoundComponent& bound);
 
   ComponentCatalog& catalog_;
   Diagnostics& diagnostics_;

@@ -65,24 +65,26 @@ bool expect_mapping(const Node& node, Mark where, std::string_view what, Diagnos
 void report_unknown_keys(const Node& mapping, std::span<const OptionSpec> specs,
                          std::span<const std::string> reserved, std::string_view what,
                          Diagnostics& diagnostics) {
-  std::vector<std::string> known(reserved.begin(), reserved.end());
+  std::vector<std::string> own;
   for (const OptionSpec& spec : specs) {
-    known.push_back(spec.name);
+    own.push_back(spec.name);
   }
+  std::vector<std::string> known = own;
+  known.insert(known.end(), reserved.begin(), reserved.end());
+  // The owner's own options say more than the keys that every one of its kind has.
+  std::vector<std::string>& told = own.empty() ? known : own;
+  std::sort(told.begin(), told.end());
   for (const Entry& entry : mapping.entries) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) {
       continue;
     }
-    std::string hint;
+    std::string hint = fmt::format("there are: {}", fmt::join(told, ", "));
     if (const std::size_t colon = entry.key.find(':'); colon != std::string::npos) {
       hint = fmt::format("put a space after the colon: `{}: `", entry.key.substr(0, colon));
     } else if (const auto close = did_you_mean(entry.key, known)) {
       hint = fmt::format("did you mean `{}`?", *close);
     } else if (known.empty()) {
       hint = fmt::format("{} has no options", what);
-    } else {
-      std::sort(known.begin(), known.end());
-      hint = fmt::format("there are: {}", fmt::join(known, ", "));
     }
     diagnostics.error(entry.key_mark,
                       fmt::format("unknown option {} of {}", backquoted(entry.key), what),

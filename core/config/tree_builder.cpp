@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "core/base/text.hpp"
@@ -46,12 +47,12 @@ constexpr std::string_view kAliasHint =
 // Gives every node the place where the next key or value begins, from the back to the front.
 void assign_ends(Node& node, Mark& next) {
   node.end = next;
-  for (auto item = node.items.rbegin(); item != node.items.rend(); ++item) {
-    assign_ends(*item, next);
+  for (Node& item : std::views::reverse(node.items)) {
+    assign_ends(item, next);
   }
-  for (auto entry = node.entries.rbegin(); entry != node.entries.rend(); ++entry) {
-    assign_ends(entry->value, next);
-    next = entry->key_mark;
+  for (Entry& entry : std::views::reverse(node.entries)) {
+    assign_ends(entry.value, next);
+    next = entry.key_mark;
   }
   if (node.kind != Node::Kind::null) {
     next = node.mark;

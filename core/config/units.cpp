@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -42,9 +41,11 @@ constexpr Unit kSizeUnits[] = {{"TiB", std::int64_t{1} << 40},
     return std::nullopt;
   }
   std::int64_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + size, value);
-  if (failure != std::errc() || end != text.data() + size) {
-    return std::nullopt;
+  for (const char digit : text.substr(0, size)) {
+    if (__builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, digit - '0', &value)) {
+      return std::nullopt;
+    }
   }
   text.remove_prefix(size);
   return value;

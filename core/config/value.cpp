@@ -87,7 +87,7 @@ constexpr std::string_view kSecretFile = "file:";
       return is_decimal(text) ? fmt::format("add a unit: {}s or {}ms", text, text) : "";
     case OptionType::size: {
       const std::size_t digits = std::min(lowered.find_first_not_of("0123456789"), lowered.size());
-      const std::size_t letters = lowered.find_first_not_of(" ", digits);
+      const std::size_t letters = lowered.find_first_not_of(' ', digits);
       if (digits == 0 || letters == std::string::npos) {
         return "";
       }

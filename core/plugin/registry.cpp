@@ -102,7 +102,7 @@ struct Registry::Impl {
     if (const Status unique = loaded_ones.add_file(file->device, file->inode, path); !unique) {
       return unique.with_context(path);
     }
-    const Result<const kifa_plugin*> plugin = load_descriptor(path);
+    Result<const kifa_plugin*> plugin = load_descriptor(path);
     const Status verdict = plugin ? check_descriptor(*plugin) : plugin.status();
     if (!verdict) {
       return verdict.with_context(path);

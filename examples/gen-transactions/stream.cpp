@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t kMillisPerRecord = 250;
 constexpr std::uint64_t kMillisPerDay = 86'400'000;
-constexpr std::uint64_t kFirstDay = 20'484;            // 2026-01-31, days since 1970
-constexpr std::uint64_t kFirstMillis = 8 * 3'600'000;  // shops open at eight
+constexpr std::uint64_t kFirstDay = 20'484;               // 2026-01-31, days since 1970
+constexpr std::uint64_t kFirstMillis = 8ULL * 3'600'000;  // shops open at eight
 
 // References run through all of 36^8 values in jumps before one comes twice; the factor has no
 // divisor in common with 36, and factor times number stays below 2^63.
@@ -47,7 +47,7 @@ void write_number(char* at, std::uint64_t number) {
 void write_reference(char* at, std::uint64_t number) {
   std::uint64_t value = number * kReferenceFactor % kReferences;
   for (std::size_t pair = kReferenceChars; pair > 0; pair -= 2) {
-    std::memcpy(at + pair - 2, kBase36Pairs[value % (36 * 36)].data(), 2);
+    std::memcpy(at + pair - 2, kBase36Pairs[value % (std::uint64_t{36} * 36)].data(), 2);
     value /= std::uint64_t{36} * 36;
   }
 }

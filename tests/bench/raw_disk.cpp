@@ -93,12 +93,11 @@ Result<double> RawDisk::bandwidth() {
 Result<Latency> RawDisk::latency(std::uint32_t count) {
   KIFA_TRY(fill_with_zeros(std::min<std::uint64_t>(bytes_, count * kSmallWrite)));
   const io::AlignedBuffer data = buffer_of(kSmallWrite, std::byte{2});
-  std::vector<double> taken;
-  taken.reserve(count);
+  std::vector<double> taken(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto start = SteadyClock::now();
     KIFA_TRY(write_whole(fd_, data.span(), i * kSmallWrite % bytes_, RWF_DSYNC));
-    taken.push_back(Microseconds(SteadyClock::now() - start).count());
+    taken[i] = Microseconds(SteadyClock::now() - start).count();
   }
   return latency_of(taken);
 }

@@ -15,7 +15,7 @@ import sys
 
 def generated(count):
     letters = "abcdefghijklmnopqrstuvwxyz"
-    rotations = [((letters[start:] + letters) * 9)[:185] for start in range(26)]
+    rotations = [(letters[start:] + letters * 8)[:185] for start in range(26)]
     for number in range(1, count + 1):
         yield ("TXN-%09d %s" % (number, rotations[number % 26])).encode()
 

@@ -26,7 +26,6 @@ class FullDisk final {
  public:
   FullDisk() {
     write_file(disk_.outside_path() + "/filler", std::string(kFillerBytes, 'x'));
-    // The configuration stands outside: the time to stop is short so that the test is.
     write_file(config_.file("till.yaml"),
                "version: 1\n"
                "store: { data_dir: " +
@@ -35,7 +34,7 @@ class FullDisk final {
                    "pipelines:\n"
                    "  till:\n"
                    "    sources: { in: { type: stdin } }\n"
-                   "    sinks: { journal: { type: kifa, stop_timeout: 1s } }\n");
+                   "    sinks: { journal: { type: kifa } }\n");
   }
 
   [[nodiscard]] std::string data() const { return disk_.path() + "/data"; }
@@ -44,7 +43,9 @@ class FullDisk final {
     launch.namespaces = disk_.namespaces();
     return launch;
   }
-  [[nodiscard]] Launch daemon() const { return start({"run", config_.file("till.yaml")}); }
+  [[nodiscard]] Launch daemon() const {
+    return start({"run", config_.file("till.yaml"), "--stop-timeout", "1s"});
+  }
   void free_space() const { std::filesystem::remove(disk_.outside_path() + "/filler"); }
   [[nodiscard]] std::uint64_t durable() const {
     const Ending stats = run(start({"stats", "-d", data(), "--json"}));
@@ -55,16 +56,7 @@ class FullDisk final {
     const Ending shown = run(start({"query", "-d", data()}));
     INFO(shown.err);
     REQUIRE(shown.exit_code == 0);
-    std::uint64_t number = 0;
-    for (std::size_t at = 0; at < shown.out.size();) {
-      const std::size_t end = shown.out.find('\n', at);
-      ++number;
-      const std::string line = generated_line(number);
-      REQUIRE(end - at > line.size());
-      REQUIRE(shown.out.compare(end - line.size(), line.size(), line) == 0);
-      at = end + 1;
-    }
-    REQUIRE(number == count);
+    REQUIRE(require_generated(shown.out, 1) == count);
   }
 
  private:

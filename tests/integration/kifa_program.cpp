@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "core/base/crc32c.hpp"
+#include "tests/integration/generated_lines.hpp"
 #include "tests/support/catch.hpp"
 
 namespace kifa::test {
@@ -79,11 +80,28 @@ std::vector<std::string> payloads(const std::string& directory,
   for (std::string line; std::getline(lines, line);) {
     // [LSN] DATE TIME UTC PAYLOAD
     const std::size_t zone = line.find(" UTC ");
-    REQUIRE(line.starts_with("["));
-    REQUIRE(zone != std::string::npos);
+    if (!line.starts_with("[") || zone == std::string::npos) {
+      FAIL("not a line of text output: " << line);
+    }
     found.push_back(line.substr(zone + 5));
   }
   return found;
+}
+
+std::uint64_t require_generated(std::string_view text, std::uint64_t first) {
+  std::uint64_t number = first;
+  for (; !text.empty(); ++number) {
+    // "[LSN] DATE TIME UTC PAYLOAD"; compared without a test assertion a line: there are millions.
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    const std::string want = generated_line(number);
+    if (end == std::string_view::npos || !line.starts_with("[" + std::to_string(number) + "] ") ||
+        !line.ends_with(" UTC " + want)) {
+      FAIL("instead of line " << number << " there is: " << line);
+    }
+    text.remove_prefix(end + 1);
+  }
+  return number - first;
 }
 
 std::string fingerprint(const std::string& directory) {

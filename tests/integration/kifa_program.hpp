@@ -45,6 +45,10 @@ void ingest(const std::string& directory, std::string_view input,
 [[nodiscard]] std::vector<std::string> payloads(const std::string& directory,
                                                 const std::vector<std::string>& more = {});
 
+// Requires that the text output of a query is the lines first..last of generated_lines.hpp, in
+// order, once. Returns how many there were.
+std::uint64_t require_generated(std::string_view text, std::uint64_t first);
+
 // Names, modes, modification times and contents of everything below `directory`, as one text that
 // differs when anything differs.
 [[nodiscard]] std::string fingerprint(const std::string& directory);

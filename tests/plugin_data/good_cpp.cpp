@@ -20,7 +20,7 @@ class Semicolon final : public Framing {
    public:
     Stream(Semicolon& framing, const kifa_stream& /*stream*/) : framing_(framing) {}
 
-    Status feed(View view, FramingOut out) {
+    Status feed(View view, FramingOut out) const {
       std::size_t used = 0;
       std::size_t search = view.fresh;
       while (search < view.bytes.size()) {

@@ -58,7 +58,7 @@ class Stdin final : public sdk::Source {
       }
     }
     if (sdk::Status given = give_waiting(out); !given.is_ok()) {
-      return given;
+      return not_taken_is_more(given);
     }
     if (stage_ == Stage::at_end) {
       return end_stream(out);
@@ -101,10 +101,10 @@ class Stdin final : public sdk::Source {
         return without_bytes(read, out);
       }
       waiting_ = sdk::Bytes(buffer_).first(read.bytes);
-      room -= read.bytes;
       if (sdk::Status given = give_waiting(out); !given.is_ok()) {
-        return given;
+        return not_taken_is_more(given);
       }
+      room = std::min(room - read.bytes, out.room());
       if (read.bytes < std::min(asked, kBulkBytes) && input_.kind() != Input::Kind::file) {
         return sdk::Status::again();
       }
@@ -153,11 +153,11 @@ class Stdin final : public sdk::Source {
         break;
       }
       waiting_ = sdk::Bytes(buffer_).first(read.bytes);
-      room -= read.bytes;
       drain_left_ -= read.bytes;
       if (sdk::Status given = give_waiting(out); !given.is_ok()) {
-        return given;
+        return not_taken_is_more(given);
       }
+      room = std::min(room - read.bytes, out.room());
       if (host().now_mono_ns() >= deadline_mono_ns && drain_left_ > 0) {
         return {};
       }
@@ -166,36 +166,38 @@ class Stdin final : public sdk::Source {
     return end_stream(out);
   }
 
-  // Hands over what was read; keeps it when the host does not take it now.
+  // Hands over what was read; AGAIN: it was not taken and waits.
   sdk::Status give_waiting(sdk::Emitter out) {
     if (waiting_.empty()) {
       return {};
     }
-    kifa_status status = out.chunk({.stream = stream_, .data = waiting_, .position = position_});
+    const kifa_status status =
+        out.chunk({.stream = stream_, .data = waiting_, .position = position_});
+    if (status != KIFA_OK && status != KIFA_NO_MEMORY) {
+      return status;
+    }
+    position_ += waiting_.size();
+    waiting_ = {};
     if (status == KIFA_NO_MEMORY) {
-      // The host ended the stream because too much of it was unfinished. Only that is cut: what
-      // follows is a stream of its own.
-      host().warn("the host ended the stream of standard input early; going on with a new one");
-      if (sdk::Status opened = open_stream(out); !opened.is_ok()) {
-        return opened;
-      }
-      status = out.chunk({.stream = stream_, .data = waiting_, .position = position_});
+      // It took these bytes, and ended the stream because of what it cannot finish. Only that
+      // record is cut: what follows is a stream of its own.
+      stage_ = Stage::closed;
+      return open_stream(out);
     }
-    if (status == KIFA_NO_MEMORY) {
-      return {status, "a piece of standard input is too large for the host's memory limits"};
-    }
-    if (status == KIFA_OK) {
-      position_ += waiting_.size();
-      waiting_ = {};
-    }
-    return status;
+    return {};
+  }
+
+  // To the host AGAIN means that only new input is worth another poll. Bytes that wait are worth
+  // one as soon as there is room: that is OK.
+  static sdk::Status not_taken_is_more(const sdk::Status& given) {
+    return given.code() == KIFA_AGAIN ? sdk::Status::ok() : given;
   }
 
   sdk::Status end_stream(sdk::Emitter out) {
     const kifa_status status =
         out.chunk({.stream = stream_, .position = position_, .flags = KIFA_CHUNK_END});
     if (status == KIFA_AGAIN) {
-      return status;
+      return sdk::Status::ok();
     }
     stage_ = Stage::ended;
     return status == KIFA_OK || status == KIFA_NO_MEMORY ? sdk::Status::end() : sdk::Status(status);

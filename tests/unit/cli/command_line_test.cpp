@@ -28,8 +28,16 @@ TEST_CASE("a daemon's flags become its command", "[cli]") {
     CHECK(daemon.flush_mode == "normal");
     CHECK(daemon.segment_size_mib == 4);
     CHECK(daemon.plugin_paths == std::vector<std::string>{"/a", "/b"});
-    CHECK(daemon.log_level == "info");
+    CHECK(daemon.run.log_level == "info");
+    CHECK(daemon.run.stop_timeout_ns == 10'000'000'000);
   }
+}
+
+TEST_CASE("a stop has a time limit", "[cli]") {
+  CHECK(std::get<RunCommand>(parse({"run", "f.yaml", "--stop-timeout", "1m30s"}))
+            .run.stop_timeout_ns == 90'000'000'000);
+  CHECK(std::get<Answer>(parse({"run", "f.yaml", "--stop-timeout", "2h"})).is_error);
+  CHECK(std::get<Answer>(parse({"run", "f.yaml", "--stop-timeout", "soon"})).is_error);
 }
 
 TEST_CASE("the environment fills in what no flag says", "[cli]") {

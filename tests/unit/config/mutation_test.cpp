@@ -38,7 +38,7 @@ pipelines:
       journal: { type: kifa }
       screen: { type: console, required: false, format: { type: json, indent: 2 } }
   ticks:
-    sources: { t: { type: ticker, every: 1h30m, factor: 2.5, labels: [a, b] } }
+    sources: { t: { type: ticker, every: 1m30s, factor: 2.5, labels: [a, b] } }
     sinks: { k: { type: kifa } }
 )";
 
@@ -145,7 +145,6 @@ TEST_CASE("a damaged configuration ends in diagnostics or in a complete deployme
   const auto environment = [](std::string_view name) {
     return name == "DIR" ? std::optional<std::string>("/env: [x") : std::nullopt;
   };
-  long good = 0;
   for (long round = 0; round < rounds; ++round) {
     const std::string text = round == 0 ? std::string(kValid) : mutate(std::string(kValid), random);
     INFO("round " << round << "\n" << text);
@@ -160,8 +159,11 @@ TEST_CASE("a damaged configuration ends in diagnostics or in a complete deployme
     REQUIRE((root || diagnostics.has_errors()));
     REQUIRE(diagnostics.has_errors() == (said.find(" error: ") != std::string::npos));
     REQUIRE(is_clean_text(said));
+    if (round == 0) {
+      INFO(said);
+      REQUIRE(said.empty());  // what is damaged later is right
+    }
     if (!diagnostics.has_errors()) {
-      ++good;
       REQUIRE_FALSE(deployment.pipelines.empty());
       for (const auto& pipeline : deployment.pipelines) {
         REQUIRE_FALSE(pipeline.sources.empty());
@@ -174,5 +176,4 @@ TEST_CASE("a damaged configuration ends in diagnostics or in a complete deployme
       }
     }
   }
-  CHECK(good > 0);
 }

@@ -79,7 +79,7 @@ Bound bind_text(const std::string& text, const std::vector<OptionSpec>& specs = 
 
 // What is said about one line, without place and excerpt: "message | hint".
 std::string complaint(const std::string& line) {
-  const std::string all = bind_text(line + "\n").diagnostics;
+  std::string all = bind_text(line + "\n").diagnostics;
   const std::size_t begin = all.find("error: ");
   if (begin == std::string::npos) {
     return all;

@@ -38,10 +38,10 @@ TEST_CASE("plugins are looked for in the documented order", "[plugin][search]") 
   const test::TempFolder third;
   const PathVariable variable(second.path() + "::" + third.path());
   const SearchPath search_path = SearchPath::standard({first.path()}).value();
-  CHECK(paths_of(search_path) == std::vector<std::string>{first.path(), second.path(), third.path(),
-                                                          KIFA_TEST_BUILD_DIR "/lib/kifa/plugins",
-                                                          "/usr/local/lib/kifa/plugins",
-                                                          "/usr/lib/kifa/plugins"});
+  CHECK(paths_of(search_path) ==
+        std::vector<std::string>{first.path(), second.path(), third.path(),
+                                 std::string(KIFA_TEST_BUILD_DIR) + "/lib/kifa/plugins",
+                                 "/usr/local/lib/kifa/plugins", "/usr/lib/kifa/plugins"});
   CHECK(search_path.folders[2].is_explicit);
   CHECK_FALSE(search_path.folders[3].is_explicit);
 }

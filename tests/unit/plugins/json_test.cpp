@@ -123,7 +123,7 @@ TEST_CASE("large payloads come back whole, whatever stands at the borders of the
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   JsonFormatter formatter;
-  for (const std::size_t lead : {0, 1, 2, 3}) {
+  for (const std::size_t lead : {0U, 1U, 2U, 3U}) {
     std::string text(lead, 'x');
     while (text.size() < 1'500'000) {
       text += random() % 2 == 0 ? "😀₦é\n" : "plain text \"quoted\" ";
@@ -143,9 +143,12 @@ TEST_CASE("nothing in the output can end a line or steer a terminal", "[plugins]
   const kifa_record one = record(1, kTime, payload, kOrigin);
   const std::string line = formatter.line(one);
   CHECK(line.find('\x7F') == std::string::npos);
-  CHECK(line.find("\xC2\x9B") == std::string::npos);      // CSI
-  CHECK(line.find("\xE2\x80\xA8") == std::string::npos);  // line separator
-  CHECK(line.find("\xE2\x80\xAE") == std::string::npos);  // right-to-left override
+  // CSI, line separator, right-to-left override.
+  for (const std::uint32_t code_point : {0x9BU, 0x2028U, 0x202EU}) {
+    std::string text;
+    testing::append_code_point(text, code_point);
+    CHECK(line.find(text) == std::string::npos);
+  }
   CHECK(formatter.payload_of(one) == payload);
 }
 

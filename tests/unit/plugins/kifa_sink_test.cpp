@@ -142,7 +142,7 @@ void add_records(BatchBuilder& batch, const std::vector<std::string>& payloads) 
 TEST_CASE("batches are settled with their LSNs and can be read back", "[plugins][kifa]") {
   const Folder folder;
   Sink sink("till-1/journal", folder.at("data"));
-  REQUIRE(sink.start_message == "");
+  REQUIRE(sink.start_message.empty());
   REQUIRE(sink.started == KIFA_OK);
   BatchBuilder first(1, "till-1/app");
   add_records(first, {"one", std::string("\0\xFF", 2), ""});
@@ -267,7 +267,7 @@ TEST_CASE("a small store says that it does not take the longest records, and ope
   const Folder folder;
   Sink sink("till-1/journal", folder.at("data"),
             {{"segment_size_mib", "16"}, {"disk_budget", "16MiB"}});
-  REQUIRE(sink.start_message == "");
+  REQUIRE(sink.start_message.empty());
   CHECK(sink.started == KIFA_OK);
   const auto logs = sink.host.logs();
   CHECK(std::any_of(logs.begin(), logs.end(), [](const FakeHost::LogLine& line) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/io/memory_file_system.hpp"
@@ -60,8 +61,9 @@ Result<std::unique_ptr<store::Store>> open_counting(store::StoreOptions options,
   if (opened.fail_open) {
     return *opened.fail_open;
   }
-  if (const Result<kifa::io::FileInfo> there = environment.files.info(options.directory); !there) {
-    if (Status made = environment.files.make_directory(options.directory, 0700); !made) {
+  const std::string directory = std::move(options.directory);
+  if (const Result<kifa::io::FileInfo> there = environment.files.info(directory); !there) {
+    if (Status made = environment.files.make_directory(directory, 0700); !made) {
       return made;
     }
   }

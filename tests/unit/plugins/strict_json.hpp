@@ -93,9 +93,11 @@ class StrictJsonParser final {
       if (!made.members.emplace(name, value()).second) {
         fail("the member " + name + " is repeated");
       }
-      if (const char c = next(); c == '}') {
+      const char separator = next();
+      if (separator == '}') {
         return made;
-      } else if (c != ',') {
+      }
+      if (separator != ',') {
         fail("expected , or }");
       }
     }
@@ -110,9 +112,11 @@ class StrictJsonParser final {
     }
     while (true) {
       made.items.push_back(value());
-      if (const char c = next(); c == ']') {
+      const char separator = next();
+      if (separator == ']') {
         return made;
-      } else if (c != ',') {
+      }
+      if (separator != ',') {
         fail("expected , or ]");
       }
     }

@@ -102,11 +102,11 @@ class FramingDriver final {
   // Gives how many bytes further `used` went.
   std::size_t advance(std::size_t used) {
     if (used < used_) {
-      faults.push_back("used fell inside a call");
+      faults.emplace_back("used fell inside a call");
       return 0;
     }
     if (used > view_bytes_) {
-      faults.push_back("used lies behind the view");
+      faults.emplace_back("used lies behind the view");
       return 0;
     }
     const std::size_t step = used - used_;
