@@ -15,13 +15,13 @@ const MemoryPageRef& zero_page() {
   return page;
 }
 
-bool is_zero(ByteView bytes) {
+bool all_zero(ByteView bytes) {
   return bytes.empty() || (bytes[0] == std::byte{0} &&
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 MemoryPageRef make_page(std::size_t at, ByteView bytes) {
-  if (is_zero(bytes)) {
+  if (all_zero(bytes)) {
     return zero_page();  // prepared segments cost nothing
   }
   auto page = std::make_shared<MemoryPage>();
@@ -59,6 +59,10 @@ std::size_t Extent::sector_count() const {
     return 0;
   }
   return static_cast<std::size_t>((end() - 1) / kSectorBytes - offset_ / kSectorBytes + 1);
+}
+
+bool Extent::is_zero() const {
+  return std::ranges::all_of(pages_, [](const MemoryPageRef& page) { return page == zero_page(); });
 }
 
 Extent Extent::truncated(std::uint64_t bytes) const {

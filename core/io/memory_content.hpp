@@ -34,6 +34,7 @@ class Extent final {
   [[nodiscard]] bool overlaps(const Extent& other) const {
     return offset_ < other.end() && other.offset_ < end();
   }
+  [[nodiscard]] bool is_zero() const;  // nothing but zeros
   // Only its first `bytes` bytes.
   [[nodiscard]] Extent truncated(std::uint64_t bytes) const;
   // The runs of sectors whose entry in `keep` (sector_count() of them) is true.

@@ -102,6 +102,7 @@ void DiskModel::apply(const TraceEvent& event) {
 void DiskModel::begin_write(const TraceEvent& event) {
   DiskNode& file = node(event.node);
   PendingChange change;
+  change.id = next_change_++;
   change.call = event.call;
   change.is_durable = event.durable;
   change.written = event.extent;
@@ -111,7 +112,9 @@ void DiskModel::begin_write(const TraceEvent& event) {
 
 void DiskModel::end_write(const TraceEvent& event) {
   DiskNode& file = node(event.node);
-  const auto place = std::ranges::find(file.pending, event.call, &PendingChange::call);
+  const auto place = std::ranges::find_if(file.pending, [&](const PendingChange& each) {
+    return !each.has_returned && each.call == event.call;
+  });
   KIFA_ASSERT(place != file.pending.end());
   PendingChange& change = *place;
   if (event.result < change.written.size()) {
@@ -137,7 +140,7 @@ void DiskModel::begin_sync(const TraceEvent& event) {
   std::vector<std::uint64_t>& covered = syncs_[event.call];
   for (const PendingChange& change : node(event.node).pending) {
     if (change.has_returned) {
-      covered.push_back(change.call);
+      covered.push_back(change.id);
     }
   }
 }
@@ -149,7 +152,7 @@ void DiskModel::end_sync(const TraceEvent& event) {
   const std::vector<std::uint64_t> covered = std::move(running->second);
   syncs_.erase(running);
   const auto is_covered = [&](const PendingChange& change) {
-    return std::ranges::find(covered, change.call) != covered.end();
+    return std::ranges::find(covered, change.id) != covered.end();
   };
   if (event.sys_errno == 0) {
     for (PendingChange& change : file.pending) {
@@ -176,7 +179,7 @@ void DiskModel::end_sync(const TraceEvent& event) {
 void DiskModel::change_size(const TraceEvent& event) {
   DiskNode& file = node(event.node);
   PendingChange change;
-  change.call = event.call;
+  change.id = next_change_++;
   change.is_resize = true;
   change.has_returned = true;
   change.new_size = event.result;
@@ -273,11 +276,11 @@ bool DiskModel::has_uncertain() const {
 }
 
 DiskModel DiskModel::after_power_cut(std::uint64_t seed, std::uint64_t* choices) const {
-  std::vector<std::pair<std::uint64_t, NodeNumber>> uncertain;  // by call, over all files
+  std::vector<std::pair<std::uint64_t, NodeNumber>> uncertain;  // by age, over all files
   for (const auto& [number, node] : nodes_) {
     for (const PendingChange& change : node.pending) {
       if (!change.is_certain) {
-        uncertain.emplace_back(change.call, number);
+        uncertain.emplace_back(change.id, number);
       }
     }
   }
@@ -299,7 +302,7 @@ DiskModel DiskModel::after_power_cut(std::uint64_t seed, std::uint64_t* choices)
         apply_change(change, left.settled);
         continue;
       }
-      const auto place = std::ranges::lower_bound(uncertain, std::pair(change.call, number));
+      const auto place = std::ranges::lower_bound(uncertain, std::pair(change.id, number));
       leave_change(change, static_cast<std::size_t>(place - uncertain.begin()), choice,
                    left.settled);
     }
@@ -384,7 +387,7 @@ DiskModel DiskModel::after_kill(std::uint64_t seed) const {
           node.disk->write(part);
         }
         PendingChange arrived;
-        arrived.call = change.call;
+        arrived.id = change.id;
         arrived.has_returned = true;
         arrived.written = part;
         arrived.extent = std::move(part);

@@ -17,7 +17,8 @@ namespace kifa::io {
 
 // A write or resize that may or may not be on the disk.
 struct PendingChange {
-  std::uint64_t call = 0;
+  std::uint64_t id = 0;    // in the order in which the changes began, over all files
+  std::uint64_t call = 0;  // while it is in flight
   bool is_resize = false;
   bool has_returned = false;
   bool is_durable = false;  // asked for: certain as soon as it returns
@@ -100,8 +101,9 @@ class DiskModel final {
 
   std::map<NodeNumber, DiskNode> nodes_;
   std::vector<PendingName> pending_names_;
-  std::map<std::uint64_t, std::vector<std::uint64_t>> syncs_;  // running: the calls that they cover
+  std::map<std::uint64_t, std::vector<std::uint64_t>> syncs_;  // running: the ids that they cover
   NodeNumber next_number_ = kRoot + 1;
+  std::uint64_t next_change_ = 0;
 };
 
 }  // namespace kifa::io

@@ -63,6 +63,7 @@ class MemoryFileSystem final : public FileSystem {
 
   void set_options(const MemoryFileSystemOptions& options) KIFA_EXCLUDES(mutex_);
   void set_capacity(std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t used_space() const KIFA_EXCLUDES(mutex_);
   Status set_mode(const std::string& path, std::uint32_t mode) KIFA_EXCLUDES(mutex_);
 
   void add_fault(Fault fault) KIFA_EXCLUDES(mutex_);

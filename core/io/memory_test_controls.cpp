@@ -18,6 +18,11 @@ void MemoryFileSystem::set_capacity(std::uint64_t bytes) {
   options_.capacity_bytes = bytes;
 }
 
+std::uint64_t MemoryFileSystem::used_space() const {
+  const MutexLock lock(mutex_);
+  return used_bytes();
+}
+
 Status MemoryFileSystem::set_mode(const std::string& path, std::uint32_t mode) {
   const MutexLock lock(mutex_);
   const Result<Place> place = find_existing(path, "cannot change the mode of " + path);

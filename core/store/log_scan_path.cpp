@@ -55,15 +55,20 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
   return {};
 }
 
-Status read_headers(io::FileSystem& files, const LogScanOptions& options, Candidates& candidates) {
+Status read_headers(io::FileSystem& files, const LogScanOptions& options,
+                    const std::optional<StatusSlot>& status, Candidates& candidates) {
   for (auto& [number, candidate] : candidates) {
     auto file = open_segment(files, segment_path(options.directory, number));
     if (!file) {
       return file.error();
     }
     // With a live writer, segments after its durable end are its own business.
-    const bool may_rebuild = !options.live_end || number <= options.live_end->segment;
-    auto found = find_segment_header(**file, number, candidate.bytes, may_rebuild);
+    const bool is_the_writers = options.live_end && number > options.live_end->segment;
+    const bool was_durable = status && number <= status->durable.segment;
+    const Rebuild rebuild = is_the_writers ? Rebuild::never
+                            : was_durable  ? Rebuild::always
+                                           : Rebuild::if_damaged;
+    auto found = find_segment_header(**file, number, candidate.bytes, rebuild);
     if (!found) {
       return found.error().with_context(segment_path(options.directory, number));
     }
@@ -170,7 +175,7 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
   scan.status = *status;
   Candidates candidates;
   KIFA_TRY(list_files(files, options.directory, scan, candidates));
-  KIFA_TRY(read_headers(files, options, candidates));
+  KIFA_TRY(read_headers(files, options, scan.status, candidates));
   walk_back(files, options, candidates, scan);
   const auto on_path = [&scan](std::uint64_t number) {
     return std::ranges::any_of(

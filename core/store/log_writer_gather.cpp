@@ -319,7 +319,7 @@ Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
   poke_helper();
   deliver();
   if (!waiter->done) {
-    return Status(Code::no_space,
+    return Status(Code::unavailable,
                   "the batch was taken and waits for space; whether it is kept is not known yet");
   }
   if (!waiter->receipt.status) {

@@ -142,7 +142,8 @@ class ReaderImpl::Walk final {
   Status run() {
     const std::vector<LogSegment>& path = reader_.log_.path;
     std::size_t first = 0;
-    while (first + 1 < path.size() && path[first + 1].header.first_lsn <= range_.first.value) {
+    // Events that follow the LSN before the range may stand at the end of an earlier segment.
+    while (first + 1 < path.size() && path[first + 1].header.first_lsn < range_.first.value) {
       ++first;
     }
     for (std::size_t i = first; i < path.size() && !done_; ++i) {
@@ -225,7 +226,9 @@ class ReaderImpl::Walk final {
 
   void show(const SegmentScanner::Step& step) {
     const FrameView& frame = step.frame.view;
-    if (range_.last.value != 0 && frame.header.first_lsn > range_.last.value) {
+    // A frame without records, or the events in front of the next record, still belong to the
+    // range.
+    if (range_.last.value != 0 && frame.header.first_lsn > range_.last.next().value) {
       done_ = true;
       return;
     }
@@ -266,6 +269,7 @@ class ReaderImpl::Walk final {
       record.payload = frame.payloads.subspan(payload_at, entry.payload_bytes);
       payload_at += entry.payload_bytes;
       if (range_.last.value != 0 && record.lsn > range_.last) {
+        before_record(record.lsn.value);
         done_ = true;
         return;
       }

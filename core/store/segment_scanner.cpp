@@ -153,17 +153,21 @@ std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
 }  // namespace
 
 Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
-                                                       std::uint64_t file_bytes, bool may_rebuild) {
+                                                       std::uint64_t file_bytes, Rebuild rebuild) {
   if (file_bytes < kSegmentBytesMin) {
     return std::optional<FoundHeader>();
   }
   io::AlignedBuffer buffer(kBlockBytesMin, kBlockBytesMin);
+  bool is_named = rebuild == Rebuild::always;
   for (std::uint64_t copy_at = 0; copy_at <= kBlockBytesMax;
        copy_at = copy_at == 0 ? kBlockBytesMin : 2 * copy_at) {
     const Result<std::size_t> read = file.read_at(buffer.span(), copy_at);
     if (!read) {
+      is_named = true;
       continue;  // a sector that cannot be read; the other copy may do
     }
+    // Of the places where the second copy may be only the first is sure to hold no frame.
+    is_named = is_named || (copy_at <= kBlockBytesMin && !all_zero(buffer.span().first(*read)));
     const auto header = decode_segment_header(ByteView(buffer.span()).first(*read), number);
     if (!header) {
       return header.status();
@@ -173,7 +177,10 @@ Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint
       return std::optional<FoundHeader>({.header = **header});
     }
   }
-  return may_rebuild ? rebuild_header(file, number, file_bytes) : std::nullopt;
+  if (rebuild == Rebuild::never || !is_named) {
+    return std::optional<FoundHeader>();
+  }
+  return rebuild_header(file, number, file_bytes);
 }
 
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path) {

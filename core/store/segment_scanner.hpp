@@ -58,15 +58,24 @@ class SegmentScanner final {
   std::string why_;
 };
 
-// The header of the segment file `number`: from either copy, or rebuilt from its frames when both
-// are damaged (then predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or
-// recycled.
+// When a segment whose two header copies are bad gets its header back from its frames.
+enum class Rebuild : std::uint8_t {
+  never,
+  // Only if a copy is there but damaged. A header is one sector and cannot be torn, so two copies
+  // of zeros mean that the segment was never named: its frames, carried over by a recovery that was
+  // cut short, are none of the log.
+  if_damaged,
+  always,  // the segment is known to be part of the log
+};
+
+// The header of the segment file `number`: from either copy, or rebuilt from its frames (then
+// predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or recycled.
 struct FoundHeader {
   SegmentHeader header;
   bool rebuilt = false;
 };
 Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
-                                                       std::uint64_t file_bytes, bool may_rebuild);
+                                                       std::uint64_t file_bytes, Rebuild rebuild);
 
 // Opens a segment for reading, past the page cache where the file system allows it.
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path);

@@ -256,6 +256,10 @@ Status StoreImpl::make_pool(const LogScan& scan) {
                                .file_bytes = scan.file_bytes,
                                .next_number = scan.highest_number + 1};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
+  if (!scan.spares.empty()) {
+    // The process that named them may have been killed before it synced their names.
+    KIFA_TRY(environment_.files.sync_directory(options_.directory));
+  }
   for (const std::uint64_t number : scan.spares) {
     if (scan.segment_file_bytes.at(number) == options_.segment_bytes) {
       pool_->add(number);

@@ -103,7 +103,8 @@ class Store {
   // nothing is in flight.
   virtual Status append(const BatchView& batch, DurableCallback durable) = 0;
   // The same, and waits until it is durable; returns the first LSN (of the next record, for a batch
-  // without records).
+  // without records). Without background threads it cannot wait for space: unavailable means that
+  // the batch was taken, and may become durable in a later tick().
   virtual Result<Lsn> append_durable(const BatchView& batch) = 0;
   // Returns when everything accepted before the call is durable and its callbacks have returned, or
   // with the failure.

@@ -299,3 +299,22 @@ TEST_CASE("an image is a disk of its own", "[io][memory][crash]") {
   CHECK(content(*image, "/d/a") != sectors(1, 'n'));
   CHECK_FALSE(open_file(*image, "/d/a")->is_locked().value());
 }
+
+TEST_CASE("after a kill the calls of the next process are not taken for those of the last",
+          "[io][memory][crash]") {
+  SettledFile settled(4);
+  const std::uint64_t calls = settled.files.call_count();
+  for (char letter = 'a'; letter < 'a' + 8; ++letter) {
+    write(*settled.file, 0, sectors(2, letter));
+  }
+  const io::Trace trace = settled.files.trace();
+  const auto killed = io::kill_after(trace, trace.events.size() - 1, 0);
+  const auto file = open_file(*killed, "/d/a");
+  for (std::uint64_t i = 0; i < calls + 16; ++i) {
+    write(*file, 512, sectors(1, 'z'), WriteMode::durable);
+    CHECK(content(*killed, "/d/a").substr(512, 512) == sectors(1, 'z'));
+  }
+  const io::Trace next = killed->trace();
+  const auto image = io::crash_after(next, next.events.size() - 1, 0);
+  CHECK(content(*image, "/d/a") == sectors(1, 'o') + sectors(1, 'z') + sectors(2, 'o'));
+}
