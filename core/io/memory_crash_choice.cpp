@@ -16,8 +16,10 @@ std::uint64_t SplitMix::next() {
   return mixed ^ (mixed >> 31U);
 }
 
-CrashChoice::CrashChoice(std::uint64_t seed, std::size_t write_count, std::size_t name_count)
+CrashChoice::CrashChoice(std::uint64_t seed, std::size_t write_count, std::size_t name_count,
+                         bool spoils)
     : is_random_(seed >= kFixedCases),
+      spoils_(spoils),
       write_count_(write_count),
       name_count_(name_count),
       random_(seed),
@@ -129,6 +131,24 @@ std::vector<bool> CrashChoice::torn(std::size_t sector_count) {
     keep[i] = choices[way];
   }
   return keep;
+}
+
+std::optional<std::size_t> CrashChoice::spoilt_sector(std::size_t sector_count) {
+  constexpr std::uint64_t kOneIn = 6;
+  if (!spoils_ || !is_random_ || sector_count == 0 || !random_.one_in(kOneIn)) {
+    return std::nullopt;
+  }
+  const auto sector = static_cast<std::size_t>(random_.below(sector_count));
+  record(16 + sector);
+  return sector;
+}
+
+std::vector<std::byte> CrashChoice::garbage(std::size_t bytes) {
+  std::vector<std::byte> noise(bytes);
+  for (std::byte& byte : noise) {
+    byte = static_cast<std::byte>(random_.next());
+  }
+  return noise;
 }
 
 bool CrashChoice::keeps_resize(std::size_t index) {

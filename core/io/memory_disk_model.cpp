@@ -275,7 +275,8 @@ bool DiskModel::has_uncertain() const {
                              [](const auto& entry) { return !entry.second.pending.empty(); });
 }
 
-DiskModel DiskModel::after_power_cut(std::uint64_t seed, std::uint64_t* choices) const {
+DiskModel DiskModel::after_power_cut(std::uint64_t seed, bool spoils,
+                                     std::uint64_t* choices) const {
   std::vector<std::pair<std::uint64_t, NodeNumber>> uncertain;  // by age, over all files
   for (const auto& [number, node] : nodes_) {
     for (const PendingChange& change : node.pending) {
@@ -287,7 +288,7 @@ DiskModel DiskModel::after_power_cut(std::uint64_t seed, std::uint64_t* choices)
   std::ranges::sort(uncertain);
   const auto name_count =
       static_cast<std::size_t>(std::ranges::count(pending_names_, false, &PendingName::is_certain));
-  CrashChoice choice(seed, uncertain.size(), name_count);
+  CrashChoice choice(seed, uncertain.size(), name_count, spoils);
 
   DiskModel image;
   image.next_number_ = next_number_;
@@ -323,7 +324,14 @@ void DiskModel::leave_change(const PendingChange& change, std::size_t index, Cra
     }
     return;
   }
-  content.write_sectors(change.extent, choice.sectors(index, change.extent.sector_count()));
+  const std::size_t sector_count = change.extent.sector_count();
+  content.write_sectors(change.extent, choice.sectors(index, sector_count));
+  if (const auto spoilt = choice.spoilt_sector(sector_count)) {
+    const std::uint64_t first = change.extent.offset() / kSectorBytes;
+    const std::uint64_t from = std::max(change.extent.offset(), (first + *spoilt) * kSectorBytes);
+    const std::uint64_t to = std::min(change.extent.end(), (first + *spoilt + 1) * kSectorBytes);
+    content.write(Extent(from, choice.garbage(static_cast<std::size_t>(to - from))));
+  }
   if (content.size() < change.extent.end() && choice.keeps_length()) {
     content.resize(change.extent.end());
   }
@@ -372,7 +380,7 @@ void DiskModel::drop_unreachable() {
 DiskModel DiskModel::after_kill(std::uint64_t seed) const {
   DiskModel image = *this;
   image.syncs_.clear();
-  CrashChoice choice(seed, 1, 0);  // every write in flight for itself
+  CrashChoice choice(seed, 1, 0, false);  // every write in flight for itself
   for (auto& [number, node] : image.nodes_) {
     std::vector<PendingChange> left;
     for (PendingChange& change : node.pending) {

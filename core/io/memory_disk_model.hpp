@@ -45,9 +45,10 @@ struct DiskNode {
 
 // Rules, all on the side of the harshest disk that the standards allow:
 //  - A write that has begun may be there whole, in part (any subset of its 512-byte sectors) or not
-//    at all, until it is certain. A durable write is certain when it has returned, and says nothing
-//    about others. A sync makes those writes of its file certain that had returned before it began.
-//    Where an uncertain write is missing, the older content is there.
+//    at all, until it is certain; if the disk `spoils`, one of its sectors may hold garbage. A
+//    durable write is certain when it has returned, and says nothing about others. A sync makes
+//    those writes of its file certain that had returned before it began. Where an uncertain write
+//    is missing, the older content is there.
 //  - A failed sync loses the writes that it should have covered: no later sync brings them back,
 //  but
 //    the page cache goes on showing them.
@@ -69,7 +70,8 @@ class DiskModel final {
   // The disk after the power was cut now. `seed` decides about everything uncertain; 0 leaves none
   // of it, 1 all of it, the next ones other extreme cases. `choices`, when given, receives a number
   // that is equal for equal decisions.
-  [[nodiscard]] DiskModel after_power_cut(std::uint64_t seed, std::uint64_t* choices) const;
+  [[nodiscard]] DiskModel after_power_cut(std::uint64_t seed, bool spoils,
+                                          std::uint64_t* choices) const;
   // The system after the process was killed now.
   [[nodiscard]] DiskModel after_kill(std::uint64_t seed) const;
 

@@ -22,6 +22,7 @@ class MemoryFileSystem;
 struct MemoryFileSystemOptions {
   bool accepts_direct = true;        // O_DIRECT
   bool accepts_durable_flag = true;  // RWF_DSYNC
+  bool spoils_sectors = false;       // a power cut may leave garbage where it was writing
   std::uint64_t capacity_bytes = 0;  // for the files' pages; 0: unlimited
   FileSystemFacts facts = {
       .free_bytes = 1024_GiB, .total_bytes = 1024_GiB, .block_bytes = 4096, .type_name = "ext4"};

@@ -161,7 +161,8 @@ void CrashPoints::advance() {
 }
 
 CrashImage CrashPoints::power_cut(std::uint64_t seed, std::uint64_t* choices) const {
-  return std::make_unique<MemoryFileSystem>(disk_.after_power_cut(seed, choices), trace_.options);
+  return std::make_unique<MemoryFileSystem>(
+      disk_.after_power_cut(seed, trace_.options.spoils_sectors, choices), trace_.options);
 }
 
 CrashImage CrashPoints::kill(std::uint64_t seed) const {

@@ -11,7 +11,7 @@ namespace crash = kifa::crash;
 
 namespace {
 
-constexpr std::uint64_t kSeeds = 12;
+constexpr std::uint64_t kSeeds = 6;  // the long form: 40
 constexpr std::uint64_t kWorkloads = 1;
 
 void sweep_profile(const std::string& name, crash::CrashKind kind = crash::CrashKind::power_cut) {
@@ -24,9 +24,11 @@ void sweep_profile(const std::string& name, crash::CrashKind kind = crash::Crash
     workload.run();
     INFO(workload.violation());
     REQUIRE(workload.violation().empty());
-    const crash::SweepResult result =
-        crash::sweep(workload.files(), workload.history(), workload.store_options(),
-                     {.kind = kind, .seeds = crash::setting("KIFA_CRASH_SEEDS", kSeeds)});
+    const crash::SweepResult result = crash::sweep(
+        workload.files(), workload.history(), workload.store_options(),
+        {.kind = kind,
+         .seeds = crash::setting("KIFA_CRASH_SEEDS", crash::is_sanitized() ? 2 : kSeeds),
+         .nested_every = crash::is_sanitized() ? 400U : 80U});
     INFO(result.violation);
     REQUIRE(result.violation.empty());
     states += result.states;

@@ -79,7 +79,8 @@ class Sweeper final {
     } else if (fills_with_zeros(trace, points.passed())) {
       count = std::min(seeds, kZeroSeedsMax);
     }
-    for (std::uint64_t seed = 0; seed < count && result_.violation.empty(); ++seed) {
+    for (std::uint64_t i = 0; i < count && result_.violation.empty(); ++i) {
+      const std::uint64_t seed = seed_of(i, count);
       std::uint64_t choices = seed;
       const io::CrashImage image = is_kill ? points.kill(seed) : points.power_cut(seed, &choices);
       if (!tried.insert(choices).second) {
@@ -111,6 +112,19 @@ class Sweeper final {
     }
   }
 
+  // With few choices at a place: nothing, everything, and then others at every place.
+  [[nodiscard]] std::uint64_t seed_of(std::uint64_t index, std::uint64_t count) const {
+    constexpr std::uint64_t kEnough = 16;
+    constexpr std::uint64_t kFixed = 8;
+    if (count >= kEnough || index < 2) {
+      return index;
+    }
+    if (index == 2 && result_.points % 2 == 0) {
+      return 2 + result_.points / 2 % (kFixed - 2);
+    }
+    return kFixed + result_.points * kEnough + index;
+  }
+
   static std::string last_events(const io::Trace& trace, std::size_t passed) {
     constexpr std::size_t kShown = 16;
     std::string text;
@@ -134,6 +148,16 @@ SweepResult sweep(const io::MemoryFileSystem& files, const History& history,
   const io::Trace trace = files.trace();
   sweeper.walk(trace, history, options.seeds, 0, false);
   return sweeper.result();
+}
+
+bool is_sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+  return false;
+#endif
 }
 
 void keep_freed_memory() {

@@ -36,6 +36,9 @@ struct SweepResult {
 // taking them again would cost more than the recoveries.
 void keep_freed_memory();
 
+// What costs ten times as much is tried a tenth as often.
+[[nodiscard]] bool is_sanitized();
+
 // The value of an environment variable, or `otherwise`: the long form of these tests is chosen by
 // KIFA_CRASH_SEEDS (choices at every place) and KIFA_CRASH_WORKLOADS (runs of every profile).
 [[nodiscard]] std::uint64_t setting(const char* name, std::uint64_t otherwise);

@@ -23,6 +23,7 @@ io::MemoryFileSystemOptions disk_of(const Profile& profile) {
   io::MemoryFileSystemOptions options;
   options.accepts_direct = profile.accepts_direct;
   options.accepts_durable_flag = profile.accepts_durable_flag;
+  options.spoils_sectors = true;
   return options;
 }
 

@@ -318,3 +318,20 @@ TEST_CASE("after a kill the calls of the next process are not taken for those of
   const auto image = io::crash_after(next, next.events.size() - 1, 0);
   CHECK(content(*image, "/d/a") == sectors(1, 'o') + sectors(1, 'z') + sectors(2, 'o'));
 }
+
+TEST_CASE("a power cut may spoil a sector that was being written, and no other",
+          "[io][memory][crash]") {
+  SettledFile settled(4);
+  settled.files.set_options({.spoils_sectors = true, .facts = {}});
+  write(*settled.file, 512, sectors(2, 'n'));
+  bool is_spoilt = false;
+  for (const std::string& outcome : settled.outcomes()) {
+    CHECK(outcome.substr(0, 512) == sectors(1, 'o'));
+    CHECK(outcome.substr(1536) == sectors(1, 'o'));
+    for (const std::size_t at : {std::size_t{512}, std::size_t{1024}}) {
+      const std::string sector = outcome.substr(at, 512);
+      is_spoilt = is_spoilt || (sector != sectors(1, 'o') && sector != sectors(1, 'n'));
+    }
+  }
+  CHECK(is_spoilt);
+}
