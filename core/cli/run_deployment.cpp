@@ -12,29 +12,23 @@
 #include "core/cli/signals.hpp"
 #include "core/cli/standard_descriptors.hpp"
 #include "core/io/file_system.hpp"
+#include "core/observability/log.hpp"
 #include "core/pipeline/runner.hpp"
 #include "core/store/reader.hpp"
 
 namespace kifa::cli {
 namespace {
 
-pipeline::LogLevel level_from(const std::string& name) {
-  if (name == "debug") {
-    return pipeline::LogLevel::debug;
-  }
-  if (name == "warn") {
-    return pipeline::LogLevel::warn;
-  }
-  return name == "error" ? pipeline::LogLevel::error : pipeline::LogLevel::info;
-}
+// The two enumerations have the numbers of the plugin ABI.
+static_assert(static_cast<int>(pipeline::LogLevel::debug) ==
+              static_cast<int>(observability::LogLevel::debug));
+static_assert(static_cast<int>(pipeline::LogLevel::error) ==
+              static_cast<int>(observability::LogLevel::error));
 
-pipeline::LogFunction stderr_log(const std::string& lowest) {
-  return [lowest = level_from(lowest)](pipeline::LogLevel level, const std::string& subject,
-                                       const std::string& message) {
-    if (level >= lowest) {
-      complain_verbatim(subject + ": " + message);
-    }
-  };
+// `level` was checked with the command line.
+std::shared_ptr<observability::Log> make_log(const std::string& level) {
+  return std::make_shared<observability::Log>(observability::standard_log_options(
+      observability::log_level_from(level).value_or(observability::LogLevel::info)));
 }
 
 // The first source that wants to read standard input; empty: none.
@@ -132,20 +126,24 @@ int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
                     wants_stdin));
     return kExitUnavailable;
   }
-  const pipeline::LogFunction log = stderr_log(flags.log_level);
+  const std::shared_ptr<observability::Log> log = make_log(flags.log_level);
   // Before any other thread exists: they inherit the blocked signals.
-  const auto signals = Signals::start(
-      [&log](const std::string& sentence) { log(pipeline::LogLevel::info, "kifa", sentence); });
+  const auto signals =
+      Signals::start([log](const std::string& sentence) { log->info("kifa", sentence); });
   if (!signals) {
     complain(signals.status().message());
     return exit_code(signals.status().code());
   }
   pipeline::RunnerOptions options;
-  options.log = log;
-  options.log_level = level_from(flags.log_level);
+  options.log = [log](pipeline::LogLevel level, const std::string& subject,
+                      const std::string& message) {
+    log->write(static_cast<observability::LogLevel>(level), subject, message);
+  };
+  options.log_level = static_cast<pipeline::LogLevel>(log->level());
   options.stop_timeout_ns = flags.stop_timeout_ns;
   pipeline::RunSummary summary;
   const Status status = run_pipelines(loaded, options, **signals, summary);
+  log->flush();
   if (!status) {
     complain(status.message());
   }

@@ -32,7 +32,7 @@ TEST_CASE("a query beside the writer shows a prefix that only grows", "[live][W2
   const std::string data = directory.file("data");
   Process daemon(kifa({"daemon", "--stdin", "-d", data, "--segment-size-mib", "1"}));
   const std::uint64_t lines = kSmall ? 5'000 : 100'000;
-  std::jthread feeder([&daemon, lines] {
+  std::jthread feeder([&] {
     for (std::uint64_t first = 1; first <= lines; first += 100) {
       if (!daemon.write_input(generated_lines(first, first + 99))) {
         return;

@@ -155,6 +155,14 @@ class Rules(unittest.TestCase):
         self.assertEqual(found(rule, files), ["docs/a.md:1"])
         self.assertEqual(found(rule, {**files, "docs/b.md": ""}), [])
 
+    def test_faults_have_tests(self):
+        rule = tidy.faults_have_tests
+        files = {"docs/faults.md": "| number |\n| W1 | a |\n| W2 | b |\n",
+                 "tests/unit/a.cpp": 'TEST_CASE("x", "[W1]")\nTEST_CASE("y", "[a][W3]")\n'}
+        self.assertEqual(found(rule, files), ["tests/unit/a.cpp:2", "docs/faults.md:3"])
+        files["tests/unit/a.cpp"] = 'TEST_CASE("x", "[W1][W2]")\n'
+        self.assertEqual(found(rule, files), [])
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -366,6 +366,29 @@ def normalised(path):
     return "/".join(parts) or "."
 
 
+FAULT_TAG = re.compile(r"\[W(\d+)\]")
+FAULT_ROW = re.compile(r"^\| W(\d+) \|", re.MULTILINE)
+FAULTS = "docs/faults.md"
+
+
+def faults_have_tests(tree):
+    """Every fault of docs/faults.md has a test with its tag, and every tag a line there."""
+    text = tree.files.get(FAULTS, "")
+    rows = {match.group(1): match.start() for match in FAULT_ROW.finditer(text)}
+    tested = set()
+    for path in tree.code():
+        if not path.startswith("tests/"):
+            continue
+        for match in FAULT_TAG.finditer(tree.files[path]):
+            tested.add(match.group(1))
+            if match.group(1) not in rows:
+                yield Violation(path, line_of(tree.files[path], match.start()),
+                                f"the tag W{match.group(1)} has no line in {FAULTS}")
+    for number, offset in rows.items():
+        if number not in tested:
+            yield Violation(FAULTS, line_of(text, offset), f"no test has the tag [W{number}]")
+
+
 RULES = [
     lines_fit_the_page,
     functions_fit_a_screen,
@@ -378,6 +401,7 @@ RULES = [
     no_paths_of_one_machine,
     every_source_is_compiled,
     links_lead_somewhere,
+    faults_have_tests,
 ]
 
 

@@ -12,9 +12,10 @@
  *  - Nothing throws or longjmps across this boundary.
  *  - Structs that begin with struct_size grow at the end only; read later fields through KIFA_HAS.
  * Arrays of such structs come with a stride: element i is at (const char*)array + i * stride.
- *  - Thread tags: [control] the host's control thread; [data] serialised for one instance, on any
- * host thread; [any] any thread at any time. Calls for one instance never overlap, but for those
- * tagged [any].
+ *  - Thread tags: [control] the host's control thread, or for start, stop, resume and
+ * load_checkpoints the thread that the host gives to the instance (a start that hangs holds up
+ * nobody else); [data] serialised for one instance, on any host thread; [any] any thread at any
+ * time. Calls for one instance never overlap, but for those tagged [any].
  *
  * This is version 0: the ABI is not frozen yet, and a plugin must be built with the header of the
  * kifa that loads it.
@@ -256,8 +257,8 @@ typedef struct kifa_batch {
   const kifa_checkpoint* checkpoints;
   uint32_t checkpoint_stride, gap_count;
   kifa_bytes text;      /* sinks with KIFA_SINK_TEXT: the records through `format:` */
-  const kifa_gap* gaps; /* losses to keep as durable events; gaps[i].records etc., stream is the
-                           host's number */
+  const kifa_gap* gaps; /* losses to keep as durable events, behind the batch's records; stream is
+                           the number that the source gave it */
   uint32_t gap_stride, reserved0;
 } kifa_batch;
 
@@ -379,15 +380,20 @@ struct kifa_framing_out {
                uint32_t reason) KIFA_NOEXCEPT; /* bytes of no record: counted */
   void (*reply)(const kifa_framing_out*,
                 kifa_bytes) KIFA_NOEXCEPT; /* queued; sent right after poll */
+  /* Asks for a feed with TICK, after the stream ran dry at or after that time. The last one asked
+   * for counts, until it fires or new bytes come. */
   void (*wake_at)(const kifa_framing_out*, int64_t mono_ns) KIFA_NOEXCEPT;
 };
 
 /* feed() flags */
 enum {
   KIFA_FEED_TICK = 1 << 0, /* a timer that was asked for; no new bytes */
-  KIFA_FEED_END = 1 << 1,  /* no more will come: give what is left as a PARTIAL record */
+  KIFA_FEED_END = 1 << 1,  /* no more will come: give what is left as a PARTIAL record. On DATAGRAM
+                              streams every feed has it and is a message of its own */
   KIFA_FEED_TAIL = 1 << 2  /* the head of this oversize record has been used up already: the view
-                              begins inside it */
+                              begins inside it. Up to 4 KiB of a record may be no payload; a head
+                              in front of the payload is to be skipped (as DELIMITER) once the
+                              record is seen to be oversize */
 };
 
 /* One instance a source, one state a stream. */

@@ -198,6 +198,7 @@ TEST_CASE("a framing timer that is due while there is no room waits without spin
   rig.advance(1000 * kMillisecond);
   const Wait wait = rig.run();  // would not come to rest if the timer counted
   CHECK(wait.until > rig.clock.now_mono_ns());
+  rig.run(true);  // a poll without room cannot say that the device is silent
   CHECK(rig.framing.heard.count("tick") == 0);
 }
 
@@ -372,6 +373,23 @@ TEST_CASE("a source that is unavailable is stopped and started again, later and 
   const Texts heard = rig.source.heard.all();
   CHECK(Texts(heard.begin(), heard.begin() + 6) ==
         Texts{"resume", "start", "stop", "resume", "start", "stop"});
+}
+
+TEST_CASE("a source that worked again begins with the shortest wait", "[pipeline][back-off]") {
+  Rig rig;
+  rig.options.retry_min_ns = 100 * kMillisecond;
+  rig.options.retry_max_ns = 10'000 * kMillisecond;
+  rig.source.start = [] { return sdk::Status::unavailable("the cable is out"); };
+  rig.build();
+  for (int i = 0; i < 5; ++i) {
+    const Wait wait = rig.run();
+    rig.advance(wait.until - rig.clock.now_mono_ns());
+  }
+  rig.source.start = nullptr;
+  rig.give("one\n");
+  rig.run();
+  rig.source.then([](sdk::Emitter) { return sdk::Status::unavailable("gone again"); });
+  CHECK(rig.run(true).until <= rig.clock.now_mono_ns() + 100 * kMillisecond);
 }
 
 TEST_CASE("an unavailable source is resumed only when everything in flight has settled",
