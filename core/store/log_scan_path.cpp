@@ -55,24 +55,41 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
   return {};
 }
 
+Status read_header(io::FileSystem& files, const LogScanOptions& options, std::uint64_t number,
+                   const std::optional<RebuildHint>& hint, Candidate& candidate) {
+  const std::string path = segment_path(options.directory, number);
+  auto file = open_segment(files, path);
+  if (!file) {
+    return file.error();
+  }
+  auto found = find_segment_header(**file, number, candidate.bytes, hint);
+  if (!found) {
+    return found.error().with_context(path);
+  }
+  candidate.found = *found;
+  return {};
+}
+
 Status read_headers(io::FileSystem& files, const LogScanOptions& options,
                     const std::optional<StatusSlot>& status, Candidates& candidates) {
+  std::map<std::uint64_t, std::uint64_t> named;  // number and epoch, by a successor
   for (auto& [number, candidate] : candidates) {
-    auto file = open_segment(files, segment_path(options.directory, number));
-    if (!file) {
-      return file.error();
+    KIFA_TRY(read_header(files, options, number, std::nullopt, candidate));
+    if (candidate.found) {
+      const SegmentHeader& header = candidate.found->header;
+      named[header.predecessor_number] = header.predecessor_epoch;
     }
+  }
+  for (auto& [number, candidate] : candidates) {
     // With a live writer, segments after its durable end are its own business.
-    const bool is_the_writers = options.live_end && number > options.live_end->segment;
-    const bool was_durable = status && number <= status->durable.segment;
-    const Rebuild rebuild = is_the_writers ? Rebuild::never
-                            : was_durable  ? Rebuild::always
-                                           : Rebuild::if_damaged;
-    auto found = find_segment_header(**file, number, candidate.bytes, rebuild);
-    if (!found) {
-      return found.error().with_context(segment_path(options.directory, number));
+    if (candidate.found || (options.live_end && number > options.live_end->segment)) {
+      continue;
     }
-    candidate.found = *found;
+    RebuildHint hint{.was_named = status && number <= status->durable.segment};
+    if (const auto successor = named.find(number); successor != named.end()) {
+      hint = {.was_named = true, .epoch = successor->second};
+    }
+    KIFA_TRY(read_header(files, options, number, hint, candidate));
   }
   return {};
 }

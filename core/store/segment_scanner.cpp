@@ -1,6 +1,8 @@
 #include "core/store/segment_scanner.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace kifa::store {
 
@@ -111,13 +113,17 @@ std::uint64_t SegmentScanner::end_of_content(std::uint64_t from) {
 
 namespace {
 
-// A header made from frames that agree on number and epoch; the place of its predecessor is not
-// known.
-std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
-                                          std::uint64_t file_bytes) {
+// The frames of one epoch in a segment.
+struct EpochFrames {
+  FrameHeader first;
+  std::uint64_t count = 0;
+  bool proves = false;  // one of them knows of a durable frame in this segment
+};
+
+std::map<std::uint64_t, EpochFrames> find_epochs(io::File& file, std::uint64_t number,
+                                                 std::uint64_t file_bytes) {
+  std::map<std::uint64_t, EpochFrames> epochs;
   io::AlignedBuffer buffer(kPieceBytes, kBlockBytesMax);
-  std::optional<FrameHeader> first;
-  std::uint64_t agreeing = 0;
   for (std::uint64_t at = 0; at < file_bytes; at += kPieceBytes) {
     const Result<std::size_t> read =
         file.read_at(buffer.span().first(std::min(kPieceBytes, file_bytes - at)), at);
@@ -127,13 +133,32 @@ std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
       const bool is_frame = header.magic == kFrameMagic &&
                             header.header_crc == header_crc_of(header) &&
                             header.segment == number && header.offset == at + in_piece;
-      if (is_frame && (!first || header.epoch == first->epoch)) {
-        first = first ? first : header;
-        ++agreeing;
+      if (is_frame) {
+        EpochFrames& frames = epochs[header.epoch];
+        frames.first = frames.count++ == 0 ? header : frames.first;
+        frames.proves = frames.proves || header.durable.segment >= number;
       }
     }
   }
-  if (!first || agreeing == 0) {
+  return epochs;
+}
+
+// A header made from frames that agree on number and epoch; the place of its predecessor is not
+// known.
+std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
+                                          std::uint64_t file_bytes, const RebuildHint& hint) {
+  const auto epochs = find_epochs(file, number, file_bytes);
+  const FrameHeader* first = nullptr;
+  std::pair<bool, std::uint64_t> best{false, 0};
+  for (const auto& [epoch, frames] : epochs) {
+    const bool is_wanted = hint.epoch ? epoch == *hint.epoch : hint.was_named || frames.proves;
+    const std::pair weight(frames.proves, frames.count);
+    if (is_wanted && weight > best) {
+      first = &frames.first;
+      best = weight;
+    }
+  }
+  if (first == nullptr) {
     return std::nullopt;
   }
   FoundHeader found{.header = {}, .rebuilt = true};
@@ -153,21 +178,22 @@ std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
 }  // namespace
 
 Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
-                                                       std::uint64_t file_bytes, Rebuild rebuild) {
+                                                       std::uint64_t file_bytes,
+                                                       const std::optional<RebuildHint>& hint) {
   if (file_bytes < kSegmentBytesMin) {
     return std::optional<FoundHeader>();
   }
   io::AlignedBuffer buffer(kBlockBytesMin, kBlockBytesMin);
-  bool is_named = rebuild == Rebuild::always;
+  bool is_blank = true;
   for (std::uint64_t copy_at = 0; copy_at <= kBlockBytesMax;
        copy_at = copy_at == 0 ? kBlockBytesMin : 2 * copy_at) {
     const Result<std::size_t> read = file.read_at(buffer.span(), copy_at);
     if (!read) {
-      is_named = true;
+      is_blank = false;
       continue;  // a sector that cannot be read; the other copy may do
     }
-    // Of the places where the second copy may be only the first is sure to hold no frame.
-    is_named = is_named || (copy_at <= kBlockBytesMin && !all_zero(buffer.span().first(*read)));
+    // Behind the first two blocks there may be frames.
+    is_blank = is_blank && (copy_at > kBlockBytesMin || all_zero(buffer.span().first(*read)));
     const auto header = decode_segment_header(ByteView(buffer.span()).first(*read), number);
     if (!header) {
       return header.status();
@@ -177,10 +203,10 @@ Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint
       return std::optional<FoundHeader>({.header = **header});
     }
   }
-  if (rebuild == Rebuild::never || !is_named) {
-    return std::optional<FoundHeader>();
+  if (is_blank && hint && !hint->was_named) {
+    return std::optional<FoundHeader>();  // a spare: it need not be read
   }
-  return rebuild_header(file, number, file_bytes);
+  return hint ? rebuild_header(file, number, file_bytes, *hint) : std::nullopt;
 }
 
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path) {

@@ -58,24 +58,25 @@ class SegmentScanner final {
   std::string why_;
 };
 
-// When a segment whose two header copies are bad gets its header back from its frames.
-enum class Rebuild : std::uint8_t {
-  never,
-  // Only if a copy is there but damaged. A header is one sector and cannot be torn, so two copies
-  // of zeros mean that the segment was never named: its frames, carried over by a recovery that was
-  // cut short, are none of the log.
-  if_damaged,
-  always,  // the segment is known to be part of the log
+// What is known about a segment whose two header copies are bad.
+struct RebuildHint {
+  // It was part of the log. Otherwise one of its own frames has to prove that, by naming a durable
+  // position in it: a spare may hold frames too, of a recovery that was cut before it wrote the
+  // header, and those are none of the log.
+  bool was_named = false;
+  std::optional<std::uint64_t> epoch = std::nullopt;
 };
 
-// The header of the segment file `number`: from either copy, or rebuilt from its frames (then
-// predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or recycled.
+// The header of the segment file `number`: from either copy, or rebuilt from its frames if a hint
+// is given (then predecessor fields are 0 and `rebuilt` is set). nullopt: a spare, never used or
+// recycled.
 struct FoundHeader {
   SegmentHeader header;
   bool rebuilt = false;
 };
 Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint64_t number,
-                                                       std::uint64_t file_bytes, Rebuild rebuild);
+                                                       std::uint64_t file_bytes,
+                                                       const std::optional<RebuildHint>& hint);
 
 // Opens a segment for reading, past the page cache where the file system allows it.
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path);
