@@ -70,6 +70,9 @@ LogWriter::~LogWriter() { ignore(close(true), "a destructor has nobody to tell")
 void LogWriter::start(std::vector<CarriedFrame> carry) {
   {
     const MutexLock lock(mutex_);
+    if (mutant_is(Mutant::append_into_torn_segment)) {
+      resume_segment();
+    }
     adopt_carried(std::move(carry));
     do_all_work();
     publish_durable();
@@ -77,6 +80,21 @@ void LogWriter::start(std::vector<CarriedFrame> carry) {
   if (threads_) {
     helper_ = std::jthread([this](const std::stop_token& stop) { run_helper(stop); });
     ::pthread_setname_np(helper_.native_handle(), "kifa-log");
+  }
+}
+
+// A deliberate fault: goes on where the log has ended.
+void LogWriter::resume_segment() {
+  auto file =
+      files_.open(fmt::format("{}/{}", options_.directory, segment_file_name(durable_.at.segment)),
+                  {.access = io::Access::read_write, .direct = true});
+  if (file) {
+    active_ = std::make_shared<OpenSegment>();
+    active_->number = durable_.at.segment;
+    active_->epoch = durable_epoch_;
+    active_->next_offset = durable_.at.offset;
+    active_->file = std::move(*file);
+    active_->direct = true;
   }
 }
 
@@ -377,9 +395,19 @@ Status LogWriter::write_bytes(OpenSegment& segment, ByteView bytes, std::uint64_
 void LogWriter::write_frame(Frame& frame) {
   frame.writing = true;
   frame.retry = false;
-  const ByteView bytes =
+  ByteView bytes =
       frame.rotation ? frame.builder.sealed_with(*frame.rotation) : frame.builder.sealed();
-  const std::uint64_t offset = frame.rotation ? 0 : frame.place.offset;
+  std::uint64_t offset = frame.rotation ? 0 : frame.place.offset;
+  io::AlignedBuffer with_block_before;
+  if (mutant_is(Mutant::half_block_rewritten) && offset > std::uint64_t{2} * options_.block_bytes) {
+    const std::size_t block = options_.block_bytes;
+    with_block_before = io::AlignedBuffer(block + bytes.size(), block);
+    offset -= block;
+    ignore(frame.segment->file->read_at(with_block_before.span().first(block), offset).status(),
+           "a deliberate fault");
+    std::ranges::copy(bytes, with_block_before.data() + block);
+    bytes = with_block_before.span();
+  }
   const bool durable = frame.durable_write && !mutant_is(Mutant::acknowledge_before_sync);
   const Status status = write_bytes(*frame.segment, bytes, offset, durable);
   frame.writing = false;

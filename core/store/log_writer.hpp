@@ -177,6 +177,7 @@ class LogWriter final {
   [[nodiscard]] std::int64_t next_timer_ns() const KIFA_REQUIRES(mutex_);
   void run_helper(const std::stop_token& stop) KIFA_EXCLUDES(mutex_);
   [[nodiscard]] Status usable() const KIFA_REQUIRES(mutex_);
+  void resume_segment() KIFA_REQUIRES(mutex_);
 
   // Carrying over (log_writer_carry.cpp)
   void begin_carry(OpenSegment& segment, const Status& why) KIFA_REQUIRES(mutex_);

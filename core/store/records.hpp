@@ -42,8 +42,8 @@ struct Checkpoint {
   std::string origin;  // "pipeline/source"
   std::string key;
   std::uint64_t position = 0;
-  std::string state = {};    // the source's own bytes
-  bool forget = false;  // append: retire the key
+  std::string state = {};  // the source's own bytes
+  bool forget = false;     // append: retire the key
 };
 
 // Something that happened to the data and is kept beside it; events have their own numbers and

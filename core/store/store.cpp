@@ -11,6 +11,7 @@
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/log_writer.hpp"
+#include "core/store/mutants.hpp"
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/store_directory.hpp"
@@ -288,7 +289,8 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
     start.store_id[8] = static_cast<std::uint8_t>((start.store_id[8] & 0x3FU) | 0x80U);
   }
   start.open_epoch = random();
-  start.mark = normalised(scan.covered(), scan.path);
+  start.mark = normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(),
+                          scan.path);
   for (const LogSegment& segment : scan.path) {
     if (segment.header.number == start.mark.at.segment) {
       start.mark_epoch = segment.header.epoch;
@@ -307,6 +309,9 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
 
 Result<std::vector<LogWriter::CarriedFrame>> StoreImpl::read_uncovered(const LogScan& scan) {
   std::vector<LogWriter::CarriedFrame> frames;
+  if (mutant_is(Mutant::append_into_torn_segment)) {
+    return frames;
+  }
   for (const UncoveredFrame& uncovered : scan.uncovered) {
     if (uncovered.empty) {
       continue;  // a watermark
