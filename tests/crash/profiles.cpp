@@ -22,11 +22,9 @@ Weights with(Weights weights, const Weights& more) {
 
 std::vector<Profile> make_profiles() {
   const Weights rotates = {{Step::append_large, 8}, {Step::append_huge, 1}};
-  const Weights errors = {{Step::write_fails, 2},
-                          {Step::write_fails_partly, 2},
-                          {Step::write_is_short, 2},
-                          {Step::sync_fails, 2},
-                          {Step::append_large, 3}};
+  const Weights errors = {{Step::write_fails, 2},    {Step::write_fails_partly, 2},
+                          {Step::write_is_short, 2}, {Step::sync_fails, 2},
+                          {Step::carry_fails, 1},    {Step::append_large, 3}};
   return {
       {.name = "append", .weights = kAppends},
       {.name = "rotate", .weights = with(kAppends, rotates), .steps = 30},

@@ -141,6 +141,8 @@ void Workload::take(Step step) {
     case Step::sync_fails:
       return fail_next(random_.one_in(2) ? io::FaultEffect::fail : io::FaultEffect::fail_partly,
                        io::CallKind::sync_data);
+    case Step::carry_fails:
+      return fail_carrying();
     case Step::disk_full:
       return fill_disk();
     case Step::read:
@@ -280,6 +282,18 @@ void Workload::read_beside() {
     return complain("a reader beside the store: " + wrong);
   }
   history_.shown({observed.records});
+}
+
+// A frame fails, goes into the next segment, and there the write after it fails too: the store
+// gives up, and the segment keeps a frame that is none of the log.
+void Workload::fail_carrying() {
+  const auto is_log_write = [](const io::CallInfo& call) {
+    return call.kind == io::CallKind::write && call.path.find("wal-") != std::string::npos &&
+           call.path.find(".tmp") == std::string::npos;
+  };
+  files_.add_fault({.matches = is_log_write});
+  files_.add_fault({.matches = is_log_write, .index = 2});
+  append(BatchSize::tiny);
 }
 
 // Leaves a little space, so that segments can no longer be prepared, and appends until the store

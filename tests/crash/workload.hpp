@@ -31,11 +31,12 @@ enum class Step : std::uint8_t {
   write_fails,  // the next write of a segment, with EIO, once
   write_fails_partly,
   write_is_short,
-  sync_fails,  // the next sync of a segment
-  disk_full,   // from now until the store says so, then there is space again
-  read,        // a reader beside the store
+  sync_fails,   // the next sync of a segment
+  carry_fails,  // the next write of a segment fails, and then a write of the carrying over
+  disk_full,    // from now until the store says so, then there is space again
+  read,         // a reader beside the store
 };
-inline constexpr std::size_t kStepCount = 18;
+inline constexpr std::size_t kStepCount = 19;
 
 // A kind of workload.
 struct Profile {
@@ -82,6 +83,7 @@ class Workload final {
   void flush();
   void read_beside();
   void fill_disk();
+  void fail_carrying();
   void settle_failure(const Status& status);
   void check_sentence(const Status& status);
   void complain(const std::string& what);

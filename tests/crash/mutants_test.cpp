@@ -1,0 +1,148 @@
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/store/mutants.hpp"
+#include "tests/crash/flight.hpp"
+#include "tests/crash/profiles.hpp"
+#include "tests/crash/sweep.hpp"
+#include "tests/crash/workload.hpp"
+#include "tests/support/catch.hpp"
+
+namespace kifa::store {
+Mutant active_mutant = Mutant::none;
+}  // namespace kifa::store
+
+namespace crash = kifa::crash;
+using kifa::store::Mutant;
+
+namespace {
+
+// Switches one fault on for a scope.
+class Active final {
+ public:
+  explicit Active(Mutant mutant) { kifa::store::active_mutant = mutant; }
+  Active(const Active&) = delete;
+  Active& operator=(const Active&) = delete;
+  ~Active() { kifa::store::active_mutant = Mutant::none; }
+};
+
+constexpr crash::SweepOptions kPowerCut = {.seeds = 12, .nested_every = 10};
+constexpr crash::SweepOptions kKill = {
+    .kind = crash::CrashKind::kill, .seeds = 6, .nested_every = 3, .nested_points = 20};
+constexpr std::uint64_t kWorkloads = 6;
+
+std::string violation_in(const std::string& profile, const crash::SweepOptions& options) {
+  for (std::uint64_t seed = 1; seed <= kWorkloads; ++seed) {
+    crash::Workload workload(crash::profile(profile), seed);
+    workload.run();
+    if (!workload.violation().empty()) {
+      return fmt::format("{}, run {}: {}", profile, seed, workload.violation());
+    }
+    const crash::SweepResult result =
+        crash::sweep(workload.files(), workload.history(), workload.store_options(), options);
+    if (!result.violation.empty()) {
+      return fmt::format("{}, run {}, state {}: {}", profile, seed, result.states,
+                         result.violation);
+    }
+  }
+  return {};
+}
+
+std::string violation_in(const crash::FlightPlan& plan) {
+  crash::Flight flight(plan);
+  flight.run();
+  if (!flight.violation().empty()) {
+    return flight.violation();
+  }
+  return crash::sweep(flight.files(), flight.history(), flight.store_options(), {.seeds = 40})
+      .violation;
+}
+
+// Whatever finds the fault, its sentence is printed: it must be about this fault and no other.
+void report(const std::string& violation) {
+  REQUIRE_FALSE(violation.empty());
+  WARN(violation.substr(0, violation.find('\n')));
+}
+
+}  // namespace
+
+TEST_CASE("the store without a fault passes what the mutants do not", "[crash][mutants]") {
+  CHECK(violation_in({.first_errno = EIO, .second_errno = EIO, .more = 2}).empty());
+}
+
+TEST_CASE("an acknowledgement before the sync is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::acknowledge_before_sync);
+  report(violation_in("append", kPowerCut));
+}
+
+TEST_CASE("a missing sync of the directory is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::no_directory_sync);
+  report(violation_in("rotate", kPowerCut));
+}
+
+TEST_CASE("an epoch that is left out of the frame check is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::epoch_not_checked);
+  report(violation_in("write errors", kPowerCut));
+}
+
+TEST_CASE("a rewritten half-filled block is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::half_block_rewritten);
+  report(violation_in("append", kPowerCut));
+}
+
+TEST_CASE("a retried sync is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::sync_retried);
+  report(violation_in("write errors in normal mode", kPowerCut));
+}
+
+TEST_CASE("an append into the segment that recovery has read is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::append_into_torn_segment);
+  report(violation_in("normal mode", kKill));
+}
+
+TEST_CASE("an acknowledgement out of order is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::acknowledge_out_of_order);
+  report(violation_in(crash::FlightPlan{}));
+}
+
+TEST_CASE("a later header as evidence is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::evidence_by_later_header);
+  report(violation_in("rotate in normal mode", kPowerCut));
+}
+
+TEST_CASE("a window by count is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::window_by_count);
+  report(violation_in(crash::FlightPlan{.more = 4}));
+}
+
+TEST_CASE("a recovery that writes its header first is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::recovery_header_first);
+  report(violation_in("write errors in normal mode", kPowerCut));
+}
+
+TEST_CASE("a durable write as a barrier is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::durable_write_as_barrier);
+  report(violation_in("normal mode", kPowerCut));
+}
+
+TEST_CASE("a switch of the mode without a sync is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::switch_without_sync);
+  report(violation_in("mode switch", kPowerCut));
+}
+
+TEST_CASE("one forgotten error of two is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::one_error_ignored);
+  report(violation_in(crash::FlightPlan{.first_errno = EIO, .second_errno = EIO}));
+}
+
+TEST_CASE("an LSN that is shown before it is durable is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::show_before_durable);
+  report(violation_in(crash::FlightPlan{}));
+}
+
+TEST_CASE("every deliberate fault has its test", "[crash][mutants]") {
+  CHECK(kifa::store::kMutantCount == 15);
+}
