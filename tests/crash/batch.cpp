@@ -111,6 +111,12 @@ OwnedBatch BatchMaker::make_record(std::size_t bytes) {
   return batch;
 }
 
+OwnedBatch BatchMaker::make_big_batch(std::size_t bytes) {
+  OwnedBatch batch = make_record(bytes / 2);
+  batch.records.push_back(record(bytes - bytes / 2));
+  return batch;
+}
+
 BatchViews::BatchViews(const OwnedBatch& batch) : batch_(batch) {
   attributes_.reserve(batch.records.size());
   for (const OwnedRecord& record : batch.records) {

@@ -51,6 +51,8 @@ class BatchMaker final {
   OwnedBatch make(BatchSize size);
   // One record of `bytes` bytes.
   OwnedBatch make_record(std::size_t bytes);
+  // Two records of `bytes` bytes together.
+  OwnedBatch make_big_batch(std::size_t bytes);
 
  private:
   OwnedRecord record(std::size_t bytes);
