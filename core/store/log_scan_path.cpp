@@ -35,6 +35,9 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
   for (const io::DirectoryEntry& entry : *entries) {
     if (entry.type == io::FileType::regular) {
       const auto info = files.info(fmt::format("{}/{}", directory, entry.name));
+      if (!info && info.error().code() != Code::not_found) {
+        return info.error();  // a segment of unknown size must not pass for a spare
+      }
       scan.file_bytes += info ? info->bytes : 0;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;
