@@ -233,8 +233,7 @@ LogWriter::Frame* LogWriter::frame_to_retry() {
     return nullptr;
   }
   for (const FramePtr& frame : in_flight_) {
-    if (frame->retry && !frame->writing &&
-        (frame->retry_at_ns <= clock_.now_mono_ns() || closing_)) {
+    if (frame->retry && !frame->writing && frame->retry_at_ns <= clock_.now_mono_ns()) {
       return frame.get();
     }
   }
@@ -861,6 +860,9 @@ Status LogWriter::close(bool quick) {
       return failure_;
     }
     closing_ = true;
+    for (const FramePtr& frame : in_flight_) {
+      frame->retry_at_ns = clock_.now_mono_ns();  // one last time; a full disk must not keep us
+    }
     status = drain(clock_.now_mono_ns() + kDrainTimeoutNs);
     if (status && !quick && wrote_something_ && active_ && !active_->poisoned) {
       write_watermark(kFrameWatermark | kFrameClean);
