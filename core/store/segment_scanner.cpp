@@ -36,9 +36,11 @@ ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
   buffer_bytes_ = 0;
   std::uint64_t piece = std::min<std::uint64_t>(buffer_.size(), end_ - offset);
   Result<std::size_t> read = file_.read_at(buffer_.span().first(piece), offset);
-  if (!read && piece > kSmallPieceBytes && wanted <= kSmallPieceBytes) {
-    piece = kSmallPieceBytes;  // the bad sector may lie behind what is needed
-    read = file_.read_at(buffer_.span().first(std::min(piece, end_ - offset)), offset);
+  if (!read) {
+    // The bad sector may lie behind what is needed; and a frame is given up for lost only after a
+    // second look.
+    piece = std::min(piece, std::max(kSmallPieceBytes, wanted));
+    read = file_.read_at(buffer_.span().first(piece), offset);
   }
   if (!read) {
     why_ = read.error().message();
