@@ -137,7 +137,6 @@ Expectation History::after(std::size_t passed) const {
     expectation.truncate(opened.batch_count, opened.record_count);
     expectation.least_batches = expectation.batches.size();
     expectation.least_records = expectation.records;
-    expectation.must_exist = true;
     from = opened.sent_before;
   }
   extend(expectation, from, order_.size(), passed);

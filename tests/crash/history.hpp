@@ -32,7 +32,6 @@ struct Expectation {
   std::uint64_t records = 0;
   std::uint64_t least_records = 0;
   std::size_t least_batches = 0;
-  bool must_exist = false;  // an open of the store has returned
 
   void push_back(std::shared_ptr<const OwnedBatch> batch, std::size_t sent_at);
   // Cuts what lies behind the first `batch_count` batches and `record_count` records: it is lost.

@@ -25,6 +25,9 @@ std::vector<Profile> make_profiles() {
   const Weights errors = {{Step::write_fails, 2},    {Step::write_fails_partly, 2},
                           {Step::write_is_short, 2}, {Step::sync_fails, 2},
                           {Step::carry_fails, 1},    {Step::append_large, 3}};
+  const Weights shorts = {{Step::append_tiny, 4}, {Step::append_large, 2}, {Step::append_async, 3},
+                          {Step::flush, 1},       {Step::pass_time, 1},    {Step::switch_mode, 2},
+                          {Step::read, 1},        {Step::reopen, 2}};
   return {
       {.name = "append", .weights = kAppends},
       {.name = "rotate", .weights = with(kAppends, rotates), .steps = 30},
@@ -65,6 +68,8 @@ std::vector<Profile> make_profiles() {
        .steps = 30,
        .accepts_direct = false,
        .accepts_durable_flag = false},
+      {.name = "short", .weights = shorts, .steps = 24},
+      {.name = "short fallback", .weights = shorts, .steps = 24, .accepts_direct = false},
       {.name = "helper threads",
        .weights = with(kAppends, with(rotates, {{Step::switch_mode, 2}, {Step::reopen, 1}})),
        .steps = 25,

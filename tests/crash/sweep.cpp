@@ -56,7 +56,7 @@ class Sweeper final {
     std::uint64_t place = points_max == 0 ? 0 : result_.states % stride;
     for (io::CrashPoints points(trace); result_.violation.empty(); points.advance()) {
       const bool is_place = points.at_end() || changes_disk(trace.events[points.passed()]);
-      if (is_place && place++ % stride == 0) {
+      if (is_place && (place++ % stride == 0 || points.at_end())) {
         try_point(points, trace, history.after(points.passed()), seeds, is_nested);
       }
       if (points.at_end()) {
@@ -146,7 +146,7 @@ SweepResult sweep(const io::MemoryFileSystem& files, const History& history,
   keep_freed_memory();
   Sweeper sweeper(store, options);
   const io::Trace trace = files.trace();
-  sweeper.walk(trace, history, options.seeds, 0, false);
+  sweeper.walk(trace, history, options.seeds, options.points, false);
   return sweeper.result();
 }
 

@@ -14,6 +14,7 @@ enum class CrashKind : std::uint8_t { power_cut, kill };
 
 struct SweepOptions {
   CrashKind kind = CrashKind::power_cut;
+  std::uint64_t points = 0;  // about as many places, spread evenly, and the end; 0: all
   std::uint64_t seeds = 40;  // choices tried at every place; equal ones are tried once
   // Every n-th state: its own recovery is cut in the same way. 0: never.
   std::uint64_t nested_every = 30;
