@@ -320,7 +320,7 @@ class Completion {
 
   Status stats() { return data_dir(parsed_.stats.data_dir); }
 
-  Status shell() {
+  [[nodiscard]] Status shell() const {
     const std::string& shell = parsed_.completion.shell;
     return one_of(shell, {"bash", "zsh", "fish"})
                ? Status()

@@ -204,9 +204,9 @@ TEST_CASE("a test can wait for an event of another thread", "[io][memory]") {
   io::MemoryFileSystem files;
   const auto file = open_file(files, "/a");
   // Checked behind the join: Catch2's own checks are for one thread at a time.
-  Result<std::size_t> written = 0;
+  kifa::Result<std::size_t> written = 0;
   std::thread writer(
-      [&] { written = file->write_at(as_byte_view("1"), 0, io::WriteMode::buffered); });
+      [&] { written = file->write_at(kifa::as_byte_view("1"), 0, io::WriteMode::buffered); });
   files.wait_for_event(
       [](const io::TraceEvent& event) { return event.kind == io::TraceKind::write_end; });
   CHECK(content(files, "/a") == "1");
