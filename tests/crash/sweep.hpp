@@ -41,7 +41,8 @@ void keep_freed_memory();
 [[nodiscard]] bool is_sanitized();
 
 // The value of an environment variable, or `otherwise`: the long form of these tests is chosen by
-// KIFA_CRASH_SEEDS (choices at every place) and KIFA_CRASH_WORKLOADS (runs of every profile).
+// KIFA_CRASH_SEEDS (choices at every place), KIFA_CRASH_WORKLOADS (runs of every profile) and
+// KIFA_CRASH_STRIDE (1: every bit).
 [[nodiscard]] std::uint64_t setting(const char* name, std::uint64_t otherwise);
 
 }  // namespace kifa::crash

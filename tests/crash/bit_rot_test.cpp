@@ -1,0 +1,262 @@
+#include <fmt/format.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/store/reader.hpp"
+#include "core/store/store.hpp"
+#include "tests/crash/batch.hpp"
+#include "tests/crash/image_check.hpp"
+#include "tests/crash/sweep.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/fake_clock.hpp"
+
+namespace crash = kifa::crash;
+namespace io = kifa::io;
+namespace store = kifa::store;
+using namespace kifa::literals;
+using kifa::Lsn;
+
+namespace {
+
+store::StoreOptions options_of_test() {
+  store::StoreOptions options;
+  options.directory = crash::kDirectory;
+  options.segment_bytes = 1_MiB;
+  options.record_bytes_max = 256_KiB;
+  return options;
+}
+
+// A small log over three segments, closed properly, and what is in it.
+class SmallLog final {
+ public:
+  SmallLog() {
+    REQUIRE(files_.make_directory(std::string(crash::kDirectory), 0700).is_ok());
+    crash::BatchMaker maker(11);
+    for (int session = 0; session < 3; ++session) {
+      auto opened = open(files_, static_cast<std::uint64_t>(session) + 1);
+      REQUIRE(opened.has_value());
+      for (int i = 0; i < 4; ++i) {
+        const crash::OwnedBatch batch =
+            maker.make(i == 1 ? crash::BatchSize::medium : crash::BatchSize::tiny);
+        REQUIRE((*opened)->append_durable(crash::BatchViews(batch).view()).has_value());
+        records_.insert(records_.end(), batch.records.begin(), batch.records.end());
+      }
+      REQUIRE((*opened)->close().is_ok());
+    }
+    files_.restart_trace();
+    trace_ = files_.trace();
+  }
+
+  // A copy of the disk.
+  [[nodiscard]] io::CrashImage copy() const { return io::CrashPoints(trace_).kill(0); }
+  [[nodiscard]] const std::vector<crash::OwnedRecord>& records() const { return records_; }
+  [[nodiscard]] io::MemoryFileSystem& files() { return files_; }
+
+  static kifa::Result<std::unique_ptr<store::Store>> open(
+      io::MemoryFileSystem& files, std::uint64_t seed,
+      const store::Reporter& report = [](store::Severity, const std::string&) {}) {
+    static const kifa::test::FakeClock clock;
+    return store::Store::open(options_of_test(), {.files = files,
+                                                  .clock = clock,
+                                                  .report = report,
+                                                  .random_seed = seed,
+                                                  .background_threads = false});
+  }
+
+ private:
+  io::MemoryFileSystem files_;
+  io::Trace trace_;
+  std::vector<crash::OwnedRecord> records_;
+};
+
+struct Seen {
+  std::set<std::uint64_t> lsns;
+  std::set<std::uint64_t> lost;  // named by gap events
+  std::uint64_t gaps = 0;
+  std::string problem;
+};
+
+Seen read_all(store::Reader& reader, const std::vector<crash::OwnedRecord>& records) {
+  Seen seen;
+  const auto on_record = [&](const store::RecordView& record) {
+    const std::uint64_t lsn = record.lsn.value;
+    if (!seen.lsns.insert(lsn).second || lsn == 0) {
+      seen.problem = fmt::format("LSN {} came twice", lsn);
+    } else if (lsn <= records.size() && crash::owned(record) != records[lsn - 1]) {
+      seen.problem = fmt::format("LSN {} is not what was written", lsn);
+    }
+    return true;
+  };
+  const auto on_event = [&](const store::Event& event) {
+    if (event.kind == store::EventKind::gap) {
+      const bool names_place = event.text.find("/data/wal-") != std::string::npos &&
+                               event.text.find("offset") != std::string::npos;
+      if (!names_place) {
+        seen.problem = "a gap does not name its place: " + event.text;
+      }
+      ++seen.gaps;
+      for (std::uint64_t lsn = event.first_lost.value;
+           lsn != 0 && lsn <= event.last_lost.value && lsn <= 10 * records.size(); ++lsn) {
+        seen.lost.insert(lsn);
+      }
+    }
+    return true;
+  };
+  const kifa::Status status = reader.scan({}, on_record, on_event);
+  if (!status) {
+    seen.problem = "cannot scan: " + status.message();
+  }
+  return seen;
+}
+
+// Every record is there, or an event says that it is not.
+std::string judge(const Seen& seen, const std::vector<crash::OwnedRecord>& records) {
+  if (!seen.problem.empty()) {
+    return seen.problem;
+  }
+  for (std::uint64_t lsn = 1; lsn <= records.size(); ++lsn) {
+    if (!seen.lsns.contains(lsn) && !seen.lost.contains(lsn)) {
+      return fmt::format("LSN {} is missing and nothing says so", lsn);
+    }
+    if (seen.lsns.contains(lsn) && seen.lost.contains(lsn)) {
+      return fmt::format("LSN {} is there and said to be lost", lsn);
+    }
+  }
+  return {};
+}
+
+bool names_a_file(const kifa::Status& status) {
+  return status.message().find("/data") != std::string::npos;
+}
+
+// A damaged store read, opened, written to and read again. Returns what is wrong, or nothing.
+std::string check_damaged(io::MemoryFileSystem& files,
+                          const std::vector<crash::OwnedRecord>& records, std::uint64_t& told) {
+  {
+    auto reader = store::Reader::open(std::string(crash::kDirectory), files);
+    if (!reader) {
+      return names_a_file(reader.error()) ? "" : "reader: " + reader.error().message();
+    }
+    const Seen seen = read_all(**reader, records);
+    told += seen.gaps != 0 ? 1 : 0;
+    if (auto wrong = judge(seen, records); !wrong.empty()) {
+      return "before opening: " + wrong;
+    }
+    if (files.is_changed()) {
+      return "reading has changed something";
+    }
+  }
+  auto opened = SmallLog::open(files, 99);
+  if (!opened) {
+    return names_a_file(opened.error()) ? "" : "open: " + opened.error().message();
+  }
+  crash::BatchMaker maker(12);
+  const crash::OwnedBatch batch = maker.make(crash::BatchSize::tiny);
+  const auto lsn = (*opened)->append_durable(crash::BatchViews(batch).view());
+  if (!lsn) {
+    return "cannot append: " + lsn.error().message();
+  }
+  if (lsn->value <= records.size()) {
+    return fmt::format("LSN {} was given again", lsn->value);
+  }
+  if (const kifa::Status closed = (*opened)->close(); !closed) {
+    return "cannot close: " + closed.message();
+  }
+  auto reader = store::Reader::open(std::string(crash::kDirectory), files);
+  if (!reader) {
+    return "last reader: " + reader.error().message();
+  }
+  const Seen seen = read_all(**reader, records);
+  if (!seen.lsns.contains(lsn->value)) {
+    return "the appended record is missing";
+  }
+  const std::string wrong = judge(seen, records);
+  return wrong.empty() ? wrong : "after opening: " + wrong;
+}
+
+std::vector<std::string> file_names(io::MemoryFileSystem& files) {
+  std::vector<std::string> names;
+  const auto entries = files.list(std::string(crash::kDirectory));
+  REQUIRE(entries.has_value());
+  for (const io::DirectoryEntry& entry : *entries) {
+    names.push_back(fmt::format("{}/{}", crash::kDirectory, entry.name));
+  }
+  return names;
+}
+
+// The blocks of a file that hold anything.
+std::vector<std::uint64_t> used_blocks(io::MemoryFileSystem& files, const std::string& path) {
+  std::vector<std::uint64_t> offsets;
+  const auto bytes = files.content(path);
+  REQUIRE(bytes.has_value());
+  for (std::size_t at = 0; at + 4096 <= bytes->size(); at += 4096) {
+    const auto block = std::span(*bytes).subspan(at, 4096);
+    if (std::ranges::any_of(block, [](std::byte byte) { return byte != std::byte{0}; })) {
+      offsets.push_back(at);
+    }
+  }
+  return offsets;
+}
+
+}  // namespace
+
+TEST_CASE("no flipped bit loses a record silently", "[crash][rot]") {
+  crash::keep_freed_memory();
+  SmallLog log;
+  constexpr std::uint64_t kHeaderBytes = 512;  // of each block: headers, tables, first records
+  const std::uint64_t stride =
+      crash::setting("KIFA_CRASH_STRIDE", crash::is_sanitized() ? 401 : 11);
+  std::uint64_t flips = 0;
+  std::uint64_t told = 0;
+  for (const std::string& path : file_names(log.files())) {
+    for (const std::uint64_t block : used_blocks(log.files(), path)) {
+      for (std::uint64_t bit = flips % stride; bit < std::uint64_t{4096} * 8; bit += stride) {
+        if (bit >= kHeaderBytes * 8 && bit % (stride * 31) != 0) {
+          continue;
+        }
+        const io::CrashImage image = log.copy();
+        REQUIRE(image->flip_bit(path, block * 8 + bit).is_ok());
+        const std::string wrong = check_damaged(*image, log.records(), told);
+        INFO(path << " block " << block << " bit " << bit << ": " << wrong);
+        REQUIRE(wrong.empty());
+        ++flips;
+      }
+    }
+  }
+  WARN(fmt::format("{} flipped bits, {} of them reported", flips, told));
+  CHECK(told > flips / 20);
+}
+
+TEST_CASE("no zeroed, stale or misplaced block loses a record silently", "[crash][rot]") {
+  crash::keep_freed_memory();
+  SmallLog log;
+  std::uint64_t cases = 0;
+  std::uint64_t told = 0;
+  const auto try_block = [&](const std::string& path, std::uint64_t at, kifa::ByteView bytes,
+                             const std::string& what) {
+    const io::CrashImage image = log.copy();
+    REQUIRE(image->damage(path, at, bytes).is_ok());
+    const std::string wrong = check_damaged(*image, log.records(), told);
+    INFO(path << " block " << at << " " << what << ": " << wrong);
+    REQUIRE(wrong.empty());
+    ++cases;
+  };
+  const std::vector<std::byte> zeros(4096);
+  for (const std::string& path : file_names(log.files())) {
+    const auto bytes = log.files().content(path);
+    const std::vector<std::uint64_t> blocks = used_blocks(log.files(), path);
+    for (const std::uint64_t at : blocks) {
+      try_block(path, at, zeros, "zeroed");
+      for (const std::uint64_t other : blocks) {
+        if (other != at) {
+          try_block(path, at, std::span(*bytes).subspan(other, 4096),
+                    fmt::format("replaced by block {}", other));
+        }
+      }
+    }
+  }
+  WARN(fmt::format("{} damaged blocks, {} of them reported", cases, told));
+  CHECK(told > cases / 20);
+}
