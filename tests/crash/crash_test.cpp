@@ -28,7 +28,7 @@ void sweep_profile(const std::string& name, crash::CrashKind kind = crash::Crash
         workload.files(), workload.history(), workload.store_options(),
         {.kind = kind,
          .seeds = crash::setting("KIFA_CRASH_SEEDS", crash::is_sanitized() ? 2 : kSeeds),
-         .nested_every = crash::is_sanitized() ? 400U : 80U});
+         .nested_every = crash::is_sanitized() ? 400U : 60U});
     INFO(result.violation);
     REQUIRE(result.violation.empty());
     states += result.states;

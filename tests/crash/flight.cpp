@@ -16,7 +16,8 @@ namespace {
 constexpr std::uint64_t kSegmentBytes = 1_MiB;
 constexpr std::size_t kSmallBytes = 100;
 constexpr std::size_t kBigBytes = 300'000;  // enough for the second place in flight
-constexpr unsigned kYields = 3000;          // time for other threads; how much does not matter
+// Time for other threads to do what they should not; how much of it matters only to a faulty store.
+constexpr auto kTimeForFaults = std::chrono::milliseconds(100);
 
 bool is_log_write(const io::CallInfo& call) {
   return call.kind == io::CallKind::write && call.path.find("wal-") != std::string::npos &&
@@ -51,13 +52,15 @@ void Flight::append(std::size_t number) {
 
 // Gives the other threads time to do what they should not, and tells the history what can be seen.
 void Flight::let_others_run(std::size_t acknowledged) {
-  for (unsigned i = 0; i < kYields && history_.acknowledged_count() == acknowledged; ++i) {
+  const auto deadline = std::chrono::steady_clock::now() + kTimeForFaults;
+  while (history_.acknowledged_count() == acknowledged &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
   history_.shown(store_->durable_lsn());
 }
 
-void Flight::run() {
+void Flight::open() {
   auto opened = store::Store::open(
       options_, {.files = files_, .clock = clock_, .random_seed = 42, .background_threads = true});
   if (!opened) {
@@ -66,7 +69,53 @@ void Flight::run() {
   }
   store_ = *std::move(opened);
   history_.opened(0, 0);
+}
+
+void Flight::close() {
+  history_.shown(store_->durable_lsn());
+  if (const Status closed = store_->close(); !closed && violation_.empty()) {
+    violation_ = "cannot close: " + closed.message();
+  }
+  store_.reset();
+  if (violation_.empty()) {
+    history_.order_by_lsn();
+  }
+}
+
+void Flight::run_producers(std::uint64_t seed) {
+  constexpr std::uint64_t kThreads = 3;
+  constexpr unsigned kBatches = 8;
+  open();
+  if (store_ == nullptr) {
+    return;
+  }
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([this, i, seed] {
+      io::SplitMix random(seed * kThreads + i);
+      BatchMaker maker(seed * kThreads + i);
+      for (unsigned n = 0; n < kBatches; ++n) {
+        const std::size_t bytes = random.one_in(3) ? kBigBytes : random.below(5000);
+        append(history_.sent(maker.make_big_batch(bytes)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  close();
+}
+
+void Flight::run() {
+  open();
+  if (store_ == nullptr) {
+    return;
+  }
   append(history_.sent(maker_.make_record(kSmallBytes)));
+  for (unsigned i = 0; i < plan_.before; ++i) {
+    append(history_.sent(maker_.make_big_batch(kBigBytes)));
+  }
+  const std::size_t acknowledged = history_.acknowledged_count();
 
   const auto first_gate = files_.hold(is_log_write);
   const auto is_first = [](const io::CallInfo& call) {
@@ -99,15 +148,15 @@ void Flight::run() {
     }
     return call != 0 && event.kind == io::TraceKind::write_end && event.call == call;
   });
-  let_others_run(1);
+  let_others_run(acknowledged);
   for (unsigned i = 0; i < plan_.more; ++i) {
     const std::size_t number = history_.sent(maker_.make_big_batch(kBigBytes));
     threads.emplace_back([this, number] { append(number); });
-    let_others_run(1);
+    let_others_run(acknowledged);
   }
   first_gate->release();
   const bool waits_for_space = plan_.first_errno == ENOSPC || plan_.second_errno == ENOSPC;
-  while (waits_for_space && history_.acknowledged_count() < threads.size() + 1) {
+  while (waits_for_space && history_.acknowledged_count() < threads.size() + acknowledged) {
     clock_.advance(std::chrono::seconds(1));  // the time after which it tries again
     store_->tick();
     std::this_thread::yield();
@@ -115,14 +164,7 @@ void Flight::run() {
   for (std::thread& thread : threads) {
     thread.join();
   }
-  history_.shown(store_->durable_lsn());
-  if (const Status closed = store_->close(); !closed && violation_.empty()) {
-    violation_ = "cannot close: " + closed.message();
-  }
-  store_.reset();
-  if (violation_.empty()) {
-    history_.order_by_lsn();
-  }
+  close();
 }
 
 }  // namespace kifa::crash

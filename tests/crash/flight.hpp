@@ -15,6 +15,7 @@ namespace kifa::crash {
 struct FlightPlan {
   int first_errno = 0;   // of the earlier one, which ends last
   int second_errno = 0;  // of the later one, which ends first
+  unsigned before = 0;   // big batches sent before anything is held back: three fill a segment
   unsigned more = 0;     // further big batches sent while the first is still in flight
   store::FlushMode flush_mode = store::FlushMode::cautious;
 };
@@ -31,6 +32,8 @@ class Flight final {
   ~Flight();
 
   void run();
+  // Instead: several threads append batches of all sizes, each without regard to the others.
+  void run_producers(std::uint64_t seed);
 
   [[nodiscard]] const io::MemoryFileSystem& files() const { return files_; }
   [[nodiscard]] const History& history() const { return history_; }
@@ -38,6 +41,8 @@ class Flight final {
   [[nodiscard]] const std::string& violation() const { return violation_; }
 
  private:
+  void open();
+  void close();
   void append(std::size_t number);
   void let_others_run(std::size_t acknowledged);
 

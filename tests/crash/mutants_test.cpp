@@ -34,10 +34,15 @@ constexpr crash::SweepOptions kKill = {
     .kind = crash::CrashKind::kill, .seeds = 6, .nested_every = 3, .nested_points = 20};
 constexpr std::uint64_t kWorkloads = 6;
 
-std::string violation_in(const std::string& profile, const crash::SweepOptions& options) {
+std::string violation_in(const std::string& profile, const crash::SweepOptions& options,
+                         const std::vector<crash::Step>& steps = {}) {
   for (std::uint64_t seed = 1; seed <= kWorkloads; ++seed) {
     crash::Workload workload(crash::profile(profile), seed);
-    workload.run();
+    if (steps.empty()) {
+      workload.run();
+    } else {
+      workload.run(steps);
+    }
     if (!workload.violation().empty()) {
       return fmt::format("{}, run {}: {}", profile, seed, workload.violation());
     }
@@ -95,7 +100,9 @@ TEST_CASE("a rewritten half-filled block is noticed", "[crash][mutants]") {
 
 TEST_CASE("a retried sync is noticed", "[crash][mutants]") {
   const Active mutant(Mutant::sync_retried);
-  report(violation_in("write errors in normal mode", kPowerCut));
+  using crash::Step;
+  report(violation_in("normal mode", kPowerCut,
+                      {Step::append_async, Step::sync_fails, Step::flush, Step::append_async}));
 }
 
 TEST_CASE("an append into the segment that recovery has read is noticed", "[crash][mutants]") {
@@ -110,7 +117,7 @@ TEST_CASE("an acknowledgement out of order is noticed", "[crash][mutants]") {
 
 TEST_CASE("a later header as evidence is noticed", "[crash][mutants]") {
   const Active mutant(Mutant::evidence_by_later_header);
-  report(violation_in("rotate in normal mode", kPowerCut));
+  report(violation_in(crash::FlightPlan{.before = 3}));
 }
 
 TEST_CASE("a window by count is noticed", "[crash][mutants]") {

@@ -15,7 +15,6 @@ namespace {
 
 // The seeds of a kill differ only in what is left of the writes in flight.
 constexpr std::uint64_t kKillSeedsMax = 6;
-// While a new segment is filled with zeros, what is left of it makes no difference to anybody.
 constexpr std::uint64_t kZeroSeedsMax = 2;
 
 bool fills_with_zeros(const io::Trace& trace, std::size_t passed) {
@@ -49,13 +48,16 @@ class Sweeper final {
   // All places of a trace, or about `points_max` of them.
   void walk(const io::Trace& trace, const History& history, std::uint64_t seeds,
             std::uint64_t points_max, bool is_nested) {
-    const auto places =
-        static_cast<std::uint64_t>(std::ranges::count_if(trace.events, changes_disk));
+    std::uint64_t places = 0;  // about
+    for (std::size_t i = 0; points_max != 0 && i < trace.events.size(); ++i) {
+      places += changes_disk(trace.events[i]) && !fills_with_zeros(trace, i) ? 1 : 0;
+    }
     const std::uint64_t stride =
         points_max == 0 ? 1 : std::max<std::uint64_t>(1, places / points_max);
     std::uint64_t place = points_max == 0 ? 0 : result_.states % stride;
     for (io::CrashPoints points(trace); result_.violation.empty(); points.advance()) {
-      const bool is_place = points.at_end() || changes_disk(trace.events[points.passed()]);
+      const bool is_place = points.at_end() || (changes_disk(trace.events[points.passed()]) &&
+                                                is_worth_it(trace, points.passed()));
       if (is_place && (place++ % stride == 0 || points.at_end())) {
         try_point(points, trace, history.after(points.passed()), seeds, is_nested);
       }
@@ -112,6 +114,10 @@ class Sweeper final {
     }
   }
 
+  bool is_worth_it(const io::Trace& trace, std::size_t passed) {
+    return !fills_with_zeros(trace, passed) || zero_places_++ % options_.zero_fill_every == 0;
+  }
+
   // With few choices at a place: nothing, everything, and then others at every place.
   [[nodiscard]] std::uint64_t seed_of(std::uint64_t index, std::uint64_t count) const {
     constexpr std::uint64_t kEnough = 16;
@@ -137,6 +143,7 @@ class Sweeper final {
   const store::StoreOptions store_;
   const SweepOptions options_;
   SweepResult result_;
+  std::uint64_t zero_places_ = 0;
 };
 
 }  // namespace

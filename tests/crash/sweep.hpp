@@ -16,6 +16,9 @@ struct SweepOptions {
   CrashKind kind = CrashKind::power_cut;
   std::uint64_t points = 0;  // about as many places, spread evenly, and the end; 0: all
   std::uint64_t seeds = 40;  // choices tried at every place; equal ones are tried once
+  // Of the places at which a new segment is being filled with zeros only every n-th: what is left
+  // of it makes no difference to anybody.
+  std::uint64_t zero_fill_every = 8;
   // Every n-th state: its own recovery is cut in the same way. 0: never.
   std::uint64_t nested_every = 30;
   std::uint64_t nested_points = 10;  // places of it, spread evenly

@@ -75,6 +75,16 @@ void Workload::run() {
   close(true);
 }
 
+void Workload::run(const std::vector<Step>& steps) {
+  open();
+  for (const Step step : steps) {
+    if (violation_.empty()) {
+      take(step);
+    }
+  }
+  close(true);
+}
+
 Step Workload::choose() {
   unsigned total = 0;
   for (const auto& [step, weight] : profile_.weights) {

@@ -63,6 +63,8 @@ class Workload final {
 
   // Runs all steps and closes the store. Faults that the caller has added to files() strike.
   void run();
+  // Runs these steps instead.
+  void run(const std::vector<Step>& steps);
 
   [[nodiscard]] io::MemoryFileSystem& files() { return files_; }
   [[nodiscard]] const History& history() const { return history_; }
