@@ -74,7 +74,7 @@ class SegmentPool final {
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
 
   io::FileSystem& files_;

@@ -33,7 +33,8 @@ class FullDisk final {
                    ", segment_size_mib: 1 }\n"
                    "pipelines:\n"
                    "  till:\n"
-                   "    sources: { in: { type: stdin } }\n"
+                   "    sources: { in: { type: stdin, framing: { type: newline, record_bytes_max: "
+                   "256KiB } } }\n"
                    "    sinks: { journal: { type: kifa } }\n");
   }
 
