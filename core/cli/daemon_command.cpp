@@ -5,11 +5,13 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/limits.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/exit_code.hpp"
 #include "core/cli/load_deployment.hpp"
 #include "core/cli/messages.hpp"
 #include "core/cli/run_deployment.hpp"
+#include "core/store/store.hpp"
 
 namespace kifa::cli {
 namespace {
@@ -39,8 +41,6 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
-constexpr std::uint64_t kSegmentMibForLongRecords = 4;  // a quarter is the default limit, 1 MiB
-
 // The document that the flags stand for, as a file would hold it:
 //
 //   version: 1
@@ -59,10 +59,14 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   }
   config::Node input = mapping("type", scalar("stdin"));
   config::Node framing = mapping("type", scalar("newline"));
-  if (command.segment_size_mib && *command.segment_size_mib < kSegmentMibForLongRecords) {
-    // A record takes at most a quarter of a segment; what is longer is split.
-    add(framing, "record_bytes_max",
-        scalar(std::to_string(*command.segment_size_mib * 256) + "KiB"));
+  if (command.segment_size_mib) {
+    // What is longer than the store takes is split.
+    store::StoreOptions options;
+    options.segment_bytes = *command.segment_size_mib << 20U;
+    const std::uint64_t limit = store::record_bytes_limit(options);
+    if (limit < limits::kRecordBytesMaxDefault) {
+      add(framing, "record_bytes_max", scalar(std::to_string(limit)));
+    }
   }
   add(input, "framing", std::move(framing));
   config::Node pipeline = mapping("sources", mapping("stdin", std::move(input)));

@@ -85,7 +85,8 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
 
   Pipeline(std::string name, const Clock& clock, std::shared_ptr<Log> log,
            std::shared_ptr<RunEvents> events);
-  Status add_sink(const config::SinkConfig& config, const FindComponent& find);
+  Status add_sink(const config::SinkConfig& config, std::uint64_t record_bytes_max,
+                  const FindComponent& find);
   Status add_source(const config::SourceConfig& config, const FindComponent& find);
   Result<std::unique_ptr<plugin::Instance>> make_instance(const config::ComponentConfig& config,
                                                           config::ComponentKind kind,
@@ -105,7 +106,6 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
   const std::shared_ptr<RunEvents> events_;
   const Logger logger_;
   std::int64_t sink_stop_timeout_ns_ = 0;
-  std::uint64_t record_bytes_max_ = 0;  // the most that any framing lets through
 
   // Constant after create().
   std::unique_ptr<RecordFilter> filter_;

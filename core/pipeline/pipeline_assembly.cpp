@@ -26,12 +26,13 @@ Result<std::shared_ptr<Pipeline>> Pipeline::create(const config::PipelineConfig&
     }
     pipeline->filter_ = std::move(*filter);
   }
+  std::uint64_t record_bytes_max = 0;  // the most that any framing lets through
   for (const config::SourceConfig& source : config.sources) {
-    pipeline->record_bytes_max_ =
-        std::max(pipeline->record_bytes_max_, source_options_of(source).framer.record_bytes_max);
+    record_bytes_max =
+        std::max(record_bytes_max, source_options_of(source).framer.record_bytes_max);
   }
   for (const config::SinkConfig& sink : config.sinks) {
-    KIFA_TRY(pipeline->add_sink(sink, find));
+    KIFA_TRY(pipeline->add_sink(sink, record_bytes_max, find));
   }
   if (pipeline->sink_ == nullptr) {
     return Status(Code::invalid,
@@ -78,7 +79,8 @@ Result<std::unique_ptr<plugin::Instance>> Pipeline::make_instance(
   return instance;
 }
 
-Status Pipeline::add_sink(const config::SinkConfig& config, const FindComponent& find) {
+Status Pipeline::add_sink(const config::SinkConfig& config, std::uint64_t record_bytes_max,
+                          const FindComponent& find) {
   const SinkOptions options = sink_options_of(config);
   const std::string instance_name = fmt::format("{}/{}", name_, config.component.name);
   if (options.required && sink_ != nullptr) {
@@ -99,7 +101,7 @@ Status Pipeline::add_sink(const config::SinkConfig& config, const FindComponent&
   }
   auto writer = std::make_unique<SinkWriter>(options, clock_, Logger(log_, instance_name));
   plugin::HostCallbacks callbacks = callbacks_for(instance_name);
-  callbacks.record_bytes_max = static_cast<std::uint32_t>(record_bytes_max_);
+  callbacks.record_bytes_max = static_cast<std::uint32_t>(record_bytes_max);
   callbacks.settle = [target = writer.get()](const kifa_receipt* receipts, std::uint32_t count) {
     target->settle(receipts, count);
   };

@@ -25,7 +25,6 @@ enum class Mutant : std::uint8_t {
   one_error_ignored,         // of two writes in flight that fail, one is forgotten
   show_before_durable,       // readers are told an LSN before it is durable
 };
-inline constexpr int kMutantCount = static_cast<int>(Mutant::show_before_durable) + 1;
 
 #ifdef KIFA_STORE_MUTANTS
 extern Mutant active_mutant;

@@ -149,7 +149,3 @@ TEST_CASE("an LSN that is shown before it is durable is noticed", "[crash][mutan
   const Active mutant(Mutant::show_before_durable);
   report(violation_in(crash::FlightPlan{}));
 }
-
-TEST_CASE("every deliberate fault has its test", "[crash][mutants]") {
-  CHECK(kifa::store::kMutantCount == 15);
-}

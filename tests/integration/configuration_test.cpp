@@ -53,6 +53,23 @@ TEST_CASE("a good file is told to be good", "[configuration]") {
   CHECK(fingerprint(directory.path()) == before);
 }
 
+TEST_CASE("a store too small for what its framings let through is refused", "[configuration]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("small.yaml");
+  const std::string small =
+      replaced(kGood, "{ data_dir: data }", "{ data_dir: data, segment_size_mib: 1 }");
+  write_file(path, small);
+  require_bad_config(
+      directory, path,
+      {"segment_size_mib 1", "256KiB", "1024KiB", "write `record_bytes_max: 256KiB`"});
+
+  // The remedy that the message names is one.
+  write_file(path, replaced(small, "type: newline", "type: newline, record_bytes_max: 256KiB"));
+  const Ending mended = run_kifa({"check", path});
+  INFO(mended.err);
+  CHECK(mended.exit_code == 0);
+}
+
 TEST_CASE("files that are no configuration are refused", "[configuration]") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("bad.yaml");

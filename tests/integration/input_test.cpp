@@ -37,6 +37,22 @@ TEST_CASE("a range without records is told and is no error", "[input]") {
   CHECK(shown.err == "kifa: no records in this range; the last LSN of the store is 2\n");
 }
 
+TEST_CASE("a line longer than a small store takes is stored in pieces", "[input][W19]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  const std::string line(600'000, 'x');
+  const Ending stored =
+      run_kifa({"daemon", "--stdin", "-d", data, "--segment-size-mib", "1"}, line + "\n");
+  INFO(stored.err);
+  REQUIRE(stored.exit_code == 0);
+  std::string whole;
+  for (const std::string& piece : payloads(data)) {
+    CHECK(piece.size() <= 256U << 10U);
+    whole += piece;
+  }
+  CHECK(whole == line);
+}
+
 TEST_CASE("a line of 10 MiB comes back whole, in pieces that say so", "[input][W19]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");

@@ -163,6 +163,16 @@ class Rules(unittest.TestCase):
         files["tests/unit/a.cpp"] = 'TEST_CASE("x", "[W1][W2]")\n'
         self.assertEqual(found(rule, files), [])
 
+    def test_mutants_have_tests(self):
+        rule = tidy.mutants_have_tests
+        files = {
+            "core/store/mutants.hpp": "enum class Mutant : int {\n  none,\n  a,  // x\n  b,\n};\n",
+            "tests/crash/mutants_test.cpp": "const Active mutant(Mutant::a);\n",
+        }
+        self.assertEqual(found(rule, files), ["core/store/mutants.hpp:4"])
+        files["tests/crash/mutants_test.cpp"] += "const Active mutant(Mutant::b);\n"
+        self.assertEqual(found(rule, files), [])
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -389,6 +389,24 @@ def faults_have_tests(tree):
             yield Violation(FAULTS, line_of(text, offset), f"no test has the tag [W{number}]")
 
 
+MUTANTS = "core/store/mutants.hpp"
+MUTANT_TESTS = "tests/crash/mutants_test.cpp"
+MUTANT_LIST = re.compile(r"enum class Mutant[^{]*\{(.*?)\}", re.DOTALL)
+
+
+def mutants_have_tests(tree):
+    """Every deliberate fault of the store is switched on by a test, which must notice it."""
+    if MUTANTS not in tree.files:
+        return
+    listed = MUTANT_LIST.search(tree.bare(MUTANTS))
+    tests = tree.files.get(MUTANT_TESTS, "")
+    for match in re.finditer(r"\w+", listed.group(1)):
+        name = match.group()
+        if name != "none" and not re.search(rf"Active mutant\(Mutant::{name}\)", tests):
+            yield Violation(MUTANTS, line_of(tree.files[MUTANTS], listed.start(1) + match.start()),
+                            f"no test of {MUTANT_TESTS} switches {name} on")
+
+
 RULES = [
     lines_fit_the_page,
     functions_fit_a_screen,
@@ -402,6 +420,7 @@ RULES = [
     every_source_is_compiled,
     links_lead_somewhere,
     faults_have_tests,
+    mutants_have_tests,
 ]
 
 

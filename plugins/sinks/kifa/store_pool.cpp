@@ -24,7 +24,6 @@ Difference first_difference(const store::StoreOptions& a, const store::StoreOpti
       {"segment_size_mib", std::to_string(a.segment_bytes >> 20U),
        std::to_string(b.segment_bytes >> 20U)},
       {"disk_budget", std::to_string(a.disk_budget_bytes), std::to_string(b.disk_budget_bytes)},
-      {"record_bytes_max", std::to_string(a.record_bytes_max), std::to_string(b.record_bytes_max)},
       {"sync_records", std::to_string(a.sync_records), std::to_string(b.sync_records)},
       {"sync_bytes", std::to_string(a.sync_bytes), std::to_string(b.sync_bytes)},
       {"sync_interval", std::to_string(a.sync_interval.count()) + "ms",
