@@ -25,7 +25,8 @@ SegmentPool::SegmentPool(io::FileSystem& files, Options options)
     : files_(files),
       options_(std::move(options)),
       next_number_(options_.next_number),
-      file_bytes_(options_.file_bytes) {}
+      file_bytes_(options_.file_bytes),
+      used_segments_(options_.used_segments) {}
 
 SegmentPool::~SegmentPool() { stop(); }
 
@@ -34,17 +35,45 @@ void SegmentPool::add(std::uint64_t number) {
   spares_.push_back(number);
 }
 
-Status SegmentPool::recycle(std::uint64_t number) {
+Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
+  const std::string path = segment_path(options_.directory, number);
   std::uint64_t next = 0;
   {
     const MutexLock lock(mutex_);
-    next = next_number_++;
+    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax) {
+      next = next_number_++;
+    }
   }
-  KIFA_TRY(files_.rename(segment_path(options_.directory, number),
-                         segment_path(options_.directory, next)));
+  if (next == 0) {
+    KIFA_TRY(files_.remove(path));
+    add_bytes(-static_cast<std::int64_t>(bytes));
+    return {};
+  }
+  KIFA_TRY(files_.rename(path, segment_path(options_.directory, next)));
   KIFA_TRY(files_.sync_directory(options_.directory));
   add(next);
   return {};
+}
+
+Status SegmentPool::give_back(std::uint64_t number, std::uint64_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    used_segments_ -= used_segments_ > 0 ? 1 : 0;
+  }
+  const Status status = recycle(number, bytes);
+  if (on_change_) {
+    on_change_();
+  }
+  return status;
+}
+
+void SegmentPool::add_bytes(std::int64_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    file_bytes_ += static_cast<std::uint64_t>(bytes);
+    work_ = work_ || bytes < 0;  // there may be room for a spare now
+  }
+  changed_.notify_all();
 }
 
 Result<SegmentPool::Spare> SegmentPool::take() {
@@ -56,6 +85,7 @@ Result<SegmentPool::Spare> SegmentPool::take() {
     }
     spare.number = spares_.front();
     spares_.pop_front();
+    ++used_segments_;
     ++taken_while_filling_;
     work_ = true;
   }
@@ -69,6 +99,16 @@ Result<SegmentPool::Spare> SegmentPool::take() {
 }
 
 bool SegmentPool::has_spare() const { return spare_count() > 0; }
+
+bool SegmentPool::has_backlog_room() const {
+  const MutexLock lock(mutex_);
+  return options_.backlog_segments_max == 0 || used_segments_ < options_.backlog_segments_max;
+}
+
+std::uint64_t SegmentPool::file_bytes() const {
+  const MutexLock lock(mutex_);
+  return file_bytes_;
+}
 
 std::size_t SegmentPool::spare_count() const {
   const MutexLock lock(mutex_);
@@ -152,8 +192,9 @@ Result<bool> SegmentPool::make_one() {
     if (spares_.size() >= wanted()) {
       return false;
     }
-    if (options_.disk_budget_bytes != 0 &&
-        file_bytes_ + options_.segment_bytes > options_.disk_budget_bytes) {
+    // What the log holds must fit in a second time, as tables, before the segments are free again.
+    const std::uint64_t needed = (1 + used_segments_) * options_.segment_bytes;
+    if (options_.disk_budget_bytes != 0 && file_bytes_ + needed > options_.disk_budget_bytes) {
       failure_ = Status(
           Code::no_space,
           fmt::format("the disk budget of {} is used up: {} bytes of {}; raise disk_budget or "

@@ -30,6 +30,8 @@ class SegmentPool final {
     std::uint64_t disk_budget_bytes = 0;  // 0: none
     std::uint64_t file_bytes = 0;         // all files that are there now
     std::uint64_t next_number = 1;        // never used by any file
+    std::uint64_t used_segments = 0;      // taken and not given back: the log
+    std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
   };
   static constexpr std::size_t kSparesMax = 8;
 
@@ -47,13 +49,20 @@ class SegmentPool final {
 
   // Takes in a complete spare that is there already.
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
-  // Renames a dead segment to the next number and takes it in. Its old frames carry an old number
-  // and epoch.
-  Status recycle(std::uint64_t number) KIFA_EXCLUDES(mutex_);
+  // Renames a segment that nobody needs to the next number and takes it in; its old frames carry an
+  // old number and epoch. With enough spares, or when its size is not the one wanted, it is removed.
+  Status recycle(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  // The same for a segment that was taken: the log is one segment shorter.
+  Status give_back(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  // Files of others came (or went): they count against the budget as well.
+  void add_bytes(std::int64_t bytes) KIFA_EXCLUDES(mutex_);
 
   // The oldest spare; unavailable: none is ready.
   Result<Spare> take() KIFA_EXCLUDES(mutex_);
   [[nodiscard]] bool has_spare() const KIFA_EXCLUDES(mutex_);
+  // Whether the log may become longer by a segment: false until what it holds was flushed.
+  [[nodiscard]] bool has_backlog_room() const KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t file_bytes() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::size_t spare_count() const KIFA_EXCLUDES(mutex_);
   // Why no spare could be made last time; ok: it could, or nobody has tried.
   [[nodiscard]] Status failure() const KIFA_EXCLUDES(mutex_);
@@ -85,6 +94,7 @@ class SegmentPool final {
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t next_number_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t file_bytes_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t used_segments_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t filled_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
   std::size_t taken_while_filling_ KIFA_GUARDED_BY(mutex_) = 0;
   std::size_t wanted_ KIFA_GUARDED_BY(mutex_) = 1;
