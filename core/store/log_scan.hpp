@@ -13,6 +13,7 @@
 #include "core/store/checkpoint_map.hpp"
 #include "core/store/format.hpp"
 #include "core/store/frame_view.hpp"
+#include "core/store/log_mark.hpp"
 #include "core/store/records.hpp"
 #include "core/store/segment_scanner.hpp"
 #include "core/store/status_file.hpp"
@@ -37,15 +38,6 @@ struct Damage {
   std::string why;
 };
 [[nodiscard]] Event gap_event_of(const Damage& damage, std::string_view directory);
-
-// The state of the log at one place.
-struct LogMark {
-  Position at;
-  std::uint32_t chain = 0;  // header checksum of the frame before, 0: none
-  Lsn next_lsn{1};
-  std::uint64_t next_event = 1;
-  Totals totals;
-};
 
 struct UncoveredFrame {
   Position at;

@@ -24,8 +24,9 @@ enum class Mutant : std::uint8_t {
   switch_without_sync,       // leaving normal mode without a sync point
   one_error_ignored,         // of two writes in flight that fail, one is forgotten
   show_before_durable,       // readers are told an LSN before it is durable
+  no_manifest_directory_sync,  // of a new manifest
 };
-inline constexpr int kMutantCount = static_cast<int>(Mutant::show_before_durable) + 1;
+inline constexpr int kMutantCount = static_cast<int>(Mutant::no_manifest_directory_sync) + 1;
 
 #ifdef KIFA_STORE_MUTANTS
 extern Mutant active_mutant;
