@@ -36,10 +36,7 @@ class PieceHasher final {
 
  private:
   struct Context;
-  void put_text(std::string_view text);
-  template <class T>
-  void put(T value);
-  void put_bytes(ByteView bytes);
+  void put(const void* from, std::size_t bytes);
   void drain();
 
   std::unique_ptr<Context> context_;

@@ -248,6 +248,11 @@ static_assert(offsetof(TableFooter, crc) == 316);
 [[nodiscard]] std::uint32_t crc_of(const TableFooter& footer);
 // Of a block: its header and the content behind it.
 [[nodiscard]] std::uint32_t crc_of(const TableBlockHeader& header, ByteView stored);
+// Of an index page: its head and the entries behind it.
+[[nodiscard]] std::uint32_t crc_of(const TableIndexPage& page, ByteView entries);
+// Makes `page` cover the block too.
+void extend(TableTopEntry& page, const TableIndexEntry& block);
+[[nodiscard]] Piece piece_of(const TablePiece& piece);
 
 // The header or footer in `bytes`, if it is one, undamaged, of table `number`; `corrupt` says what
 // is wrong, `unsupported` that it is of a newer format.

@@ -17,6 +17,7 @@
 
 namespace kifa::store {
 
+class TableFile;
 class TableWriter;
 
 struct TableExpectation {
@@ -87,9 +88,8 @@ class TableReader final {
   Status copy_to(TableWriter& to);
 
  private:
-  class Impl;
-  explicit TableReader(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit TableReader(std::unique_ptr<TableFile> file);
+  std::unique_ptr<TableFile> file_;
 };
 
 }  // namespace kifa::store
