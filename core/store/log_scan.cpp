@@ -24,11 +24,15 @@ class ForwardPass final {
 
   Status run(std::size_t first) {
     const SegmentHeader& header = scan_.path[first].header;
-    mark_ = {.at = {header.number, scan_.path[first].begin},
-             .chain = header.predecessor_chain,
-             .next_lsn = {header.first_lsn},
-             .next_event = header.first_event,
-             .totals = header.before};
+    if (const FlushedLog flushed = scan_.flushed(); first == 0 && flushed.mark.at.segment != 0) {
+      mark_ = flushed.mark;  // whatever stands before the oldest segment is in tables
+    } else {
+      mark_ = {.at = {header.number, scan_.path[first].begin},
+               .chain = header.predecessor_chain,
+               .next_lsn = {header.first_lsn},
+               .next_event = header.first_event,
+               .totals = header.before};
+    }
     durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
     for (std::size_t i = first; i < scan_.path.size() && !ended_; ++i) {
       index_ = i;
@@ -96,19 +100,20 @@ class ForwardPass final {
 
   void enter_segment() {
     const LogSegment& entered = segment();
+    const bool is_resumed = mark_.at == Position{entered.header.number, entered.begin};
     mark_.at = {entered.header.number, entered.begin};
     // A rebuilt header proves nothing about what it continues: its first frame has to follow the
     // last one read.
     if (!entered.rebuilt) {
       chain_known_ = true;
-      mark_.chain = entered.header.predecessor_chain;
+      mark_.chain = is_resumed ? mark_.chain : entered.header.predecessor_chain;
       scan_.boot_id.assign(entered.header.boot_id.begin(), entered.header.boot_id.end());
       scan_.flush_mode = entered.header.flush_mode;
     }
     scan_.boot_ordinal = std::max(scan_.boot_ordinal, entered.header.boot_ordinal);
     scan_.evidence = std::max(scan_.evidence, entered.header.durable);
     durable_lsn_ = std::max(durable_lsn_, entered.header.durable_lsn);
-    if (!entered.rebuilt && entered.header.first_lsn > mark_.next_lsn.value) {
+    if (!entered.rebuilt && !is_resumed && entered.header.first_lsn > mark_.next_lsn.value) {
       lose({entered.header.number, entered.begin}, {entered.header.first_lsn},
            "frames before this segment are missing");
     }
@@ -243,6 +248,7 @@ class ForwardPass final {
     for (const Damage& damage : scan_.damages) {
       if (same(damage)) {
         scan_.lost_records -= damage.last_lost.value - damage.first_lost.value + 1;
+        scan_.known_damages.push_back(damage);
       }
     }
     std::erase_if(scan_.damages, same);
@@ -347,7 +353,11 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
 Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
   LogScan scan;
   KIFA_TRY(find_path(files, options, scan));
+  if (!options.only_tail) {
+    KIFA_TRY(load_checkpoints(files, options.directory, scan));
+  }
   if (scan.path.empty()) {
+    scan.end = scan.flushed().mark;
     return scan;
   }
   KIFA_TRY(ForwardPass(files, options, scan).run(first_segment_of(scan, options)));

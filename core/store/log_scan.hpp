@@ -13,6 +13,7 @@
 #include "core/store/checkpoint_map.hpp"
 #include "core/store/format.hpp"
 #include "core/store/frame_view.hpp"
+#include "core/store/manifest_files.hpp"
 #include "core/store/log_mark.hpp"
 #include "core/store/records.hpp"
 #include "core/store/segment_scanner.hpp"
@@ -48,13 +49,15 @@ struct UncoveredFrame {
 struct LogScan {
   StoreId store_id{};
   bool exists = false;           // there is a store in the directory
+  LoadedManifest manifest;       // what is in tables; the log below begins behind that
   std::vector<LogSegment> path;  // the log, oldest first
   Position evidence;             // the highest position known to be durable
   LogMark end;                   // nothing after it counts
   std::deque<UncoveredFrame>
       uncovered;                   // the frames before `end` that no evidence covers, in order
   std::vector<Damage> damages;     // met by this scan and not recorded by a gap event yet
-  std::uint64_t lost_records = 0;  // in `damages`
+  std::vector<Damage> known_damages;  // that a gap event behind them tells of
+  std::uint64_t lost_records = 0;     // in `damages`
   bool dropped_tail = false;       // something after `end` was begun and never acknowledged
   bool clean = false;              // the last frame says that the writer closed the store
   CheckpointMap checkpoints;
@@ -72,6 +75,10 @@ struct LogScan {
   std::vector<std::string> leftovers;  // unfinished files of an earlier writer
   std::vector<std::string> foreign;    // names that are not the store's
 
+  // How much of the log has gone into tables.
+  [[nodiscard]] FlushedLog flushed() const {
+    return manifest.manifest ? manifest.manifest->flushed : FlushedLog{};
+  }
   // The end of what evidence covers: the log is continued from here, and later frames are carried
   // over.
   [[nodiscard]] const LogMark& covered() const {

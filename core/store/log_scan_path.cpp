@@ -7,6 +7,10 @@
 #include <map>
 #include <ranges>
 
+#include "core/store/checkpoints_file.hpp"
+#include "core/store/cursors.hpp"
+#include "core/store/table_format.hpp"
+
 namespace kifa::store {
 
 namespace {
@@ -21,7 +25,9 @@ struct Candidate {
 using Candidates = std::map<std::uint64_t, Candidate>;
 
 bool is_known_name(std::string_view name) {
-  return name == kLockFileName || name == kStatusFileName ||
+  return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
+         manifest_version_of(name) || number_in_name(kTablePrefix, name) ||
+         number_in_name(kCheckpointsPrefix, name) ||
          (name.ends_with(kQuarantineSuffix) &&
           segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
 }
@@ -46,15 +52,18 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         continue;
       }
     }
-    if (entry.name.ends_with(kUnfinishedSuffix) && entry.name.starts_with("wal-")) {
+    const std::string_view stem(entry.name.data(),
+                                entry.name.size() - std::min(entry.name.size(),
+                                                             kUnfinishedSuffix.size()));
+    if (entry.name.ends_with(kUnfinishedSuffix) &&
+        (segment_number_of(stem) || manifest_version_of(stem))) {
       scan.leftovers.push_back(entry.name);
-      const std::string_view stem(entry.name.data(), entry.name.size() - kUnfinishedSuffix.size());
       scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
     } else if (!is_known_name(entry.name)) {
       scan.foreign.push_back(entry.name);
     }
   }
-  scan.exists = !candidates.empty() || scan.status.has_value();
+  scan.exists = !candidates.empty() || scan.status.has_value() || scan.manifest.manifest;
   return {};
 }
 
@@ -154,9 +163,11 @@ std::uint64_t earlier_segment(const Candidates& candidates, std::uint64_t number
 
 void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates& candidates,
                LogScan& scan) {
+  const FlushedLog flushed = scan.flushed();
   std::uint64_t number = tip_of(options, candidates);
   std::optional<std::uint64_t> epoch;
-  while (number != 0) {
+  // What is before the flushed mark is in tables, whatever segments are still there.
+  while (number != 0 && number >= flushed.mark.at.segment) {
     auto at = candidates.find(number);
     if (at == candidates.end() || !at->second.found ||
         (epoch && at->second.found->header.epoch != *epoch)) {
@@ -170,8 +181,13 @@ void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates&
     if (found.rebuilt) {
       find_predecessor(files, options, candidates, found.header);
     }
+    if (number == flushed.mark.at.segment && found.header.epoch != flushed.epoch) {
+      break;  // another file under that name: what it held behind the mark is lost
+    }
     scan.path.push_back({.header = found.header,
-                         .begin = std::uint64_t{2} * found.header.block_bytes,
+                         .begin = number == flushed.mark.at.segment
+                                      ? flushed.mark.at.offset
+                                      : std::uint64_t{2} * found.header.block_bytes,
                          .end = 0,
                          .rebuilt = found.rebuilt});
     epoch = found.header.predecessor_epoch;
@@ -193,6 +209,11 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
     return status.error().with_context(options.directory);
   }
   scan.status = *status;
+  auto manifest = load_manifest(files, options.directory);
+  if (!manifest) {
+    return manifest.error();
+  }
+  scan.manifest = std::move(*manifest);
   Candidates candidates;
   KIFA_TRY(list_files(files, options.directory, scan, candidates));
   KIFA_TRY(read_headers(files, options, scan.status, candidates));
@@ -206,18 +227,24 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
       scan.store_id = segment.header.store_id;
     }
   }
+  if (scan.manifest.manifest) {
+    scan.store_id = scan.manifest.manifest->store_id;
+  }
   if (scan.status && scan.store_id == StoreId{}) {
     scan.store_id = scan.status->store_id;
   }
   if (scan.status && scan.status->store_id == scan.store_id) {
     scan.evidence = scan.status->durable;
   }
+  scan.evidence = std::max(scan.evidence, scan.flushed().mark.at);
   for (const auto& [number, candidate] : candidates) {
     // Spares have higher numbers than any segment that was used; without a header, a lower one is
     // damaged, and not ours to use again.
     const bool after_log = number > scan.evidence.segment &&
                            (scan.path.empty() || number > scan.path.back().header.number);
-    if (!candidate.found) {
+    if (number < scan.flushed().mark.at.segment) {
+      scan.dead.push_back(number);  // whatever is in it, it is in tables
+    } else if (!candidate.found) {
       (after_log ? scan.spares : scan.suspects).push_back(number);
     } else if (!on_path(number)) {
       scan.dead.push_back(number);
