@@ -124,7 +124,7 @@ class Flush final {
 
   Status end_piece() {
     piece_bytes_ = 0;
-    return table_->end_piece({mark_.next_lsn.value - 1}).status();
+    return table_->end_piece(Lsn{mark_.next_lsn.value - 1}).status();
   }
 
   Status take(const SegmentScanner::Step& step) {

@@ -26,7 +26,7 @@ struct FlushPlan {
   std::uint32_t level = 0;
   TableCodec codec = TableCodec::lz4;
   std::uint64_t payload_bytes_max = 0;  // it ends behind the frame that reaches this
-  std::string table_path;
+  std::string table_path = {};
 };
 
 struct FlushOutcome {

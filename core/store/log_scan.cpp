@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/assert.hpp"
+#include "core/store/checkpoints_file.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
 
@@ -317,6 +318,26 @@ class ForwardPass final {
   bool ended_ = false;
   std::uint64_t durable_lsn_ = 0;
 };
+
+// The checkpoints of what is in tables: the log goes on from them.
+Status load_checkpoints(io::FileSystem& files, const std::string& directory, LogScan& scan) {
+  if (!scan.manifest.manifest) {
+    return {};
+  }
+  auto found = read_checkpoints(files, directory, scan.store_id, scan.manifest.manifest->checkpoints);
+  if (!found && found.error().code() != Code::corrupt &&
+      found.error().code() != Code::not_found) {
+    return found.error();
+  }
+  if (!found) {
+    // Without them sources read again what they have sent before: doubled records, none lost.
+    scan.lost_checkpoints = found.error().message();
+    return {};
+  }
+  scan.flushed_checkpoints = *found;
+  scan.checkpoints = std::move(*found);
+  return {};
+}
 
 // Reading starts here: at the first segment, or near the end when only that is asked for.
 std::size_t first_segment_of(const LogScan& scan, const LogScanOptions& options) {

@@ -61,6 +61,7 @@ struct LogScan {
   bool dropped_tail = false;       // something after `end` was begun and never acknowledged
   bool clean = false;              // the last frame says that the writer closed the store
   CheckpointMap checkpoints;
+  CheckpointMap flushed_checkpoints;  // of what is in tables; not with only_tail
   std::uint32_t boot_ordinal = 0;  // of the last frame or header; 0: none
   std::string boot_id;
   std::int64_t wall_minus_boot_ns = 0;  // when the last frame was built
@@ -72,6 +73,7 @@ struct LogScan {
   std::uint64_t file_bytes = 0;         // of all files
   std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
   std::optional<StatusSlot> status;
+  std::string lost_checkpoints;            // why those of what is in tables cannot be read
   std::vector<std::string> leftovers;  // unfinished files of an earlier writer
   std::vector<std::string> foreign;    // names that are not the store's
 

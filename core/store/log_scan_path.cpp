@@ -26,8 +26,8 @@ using Candidates = std::map<std::uint64_t, Candidate>;
 
 bool is_known_name(std::string_view name) {
   return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
-         manifest_version_of(name) || number_in_name(kTablePrefix, name) ||
-         number_in_name(kCheckpointsPrefix, name) ||
+         manifest_version_of(name) || table_number_of(name) ||
+         checkpoints_number_of(name) ||
          (name.ends_with(kQuarantineSuffix) &&
           segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
 }

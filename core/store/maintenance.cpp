@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/cursors.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
 
@@ -24,6 +25,8 @@ constexpr std::int64_t kSettleAfterNs = kSecondNs;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
 constexpr std::uint64_t kFlushSegments = 4;
+constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
+constexpr std::chrono::seconds kFlushTimeout{10};
 // Less is left in the log when the store closes: a table for every short run would be too many.
 constexpr std::uint64_t kCloseFlushBytes = 1_MiB;
 
@@ -39,6 +42,11 @@ CompactionPolicy compaction_policy_of(const StoreOptions& options) {
   CompactionPolicy policy{.threshold = options.compaction_threshold};
   if (options.disk_budget_bytes != 0) {
     policy.table_bytes_max = std::min(policy.table_bytes_max, options.disk_budget_bytes / 16);
+  }
+  if (options.retention_age.count() != 0) {
+    // What is removed as a whole must not live much longer than its oldest record.
+    constexpr std::int64_t kDayNs = 86'400 * kSecondNs;
+    policy.span_ns_max = std::max(kDayNs, std::int64_t{options.retention_age.count()} / 16);
   }
   return policy;
 }
@@ -100,6 +108,9 @@ bool Maintenance::do_some_work() {
   const LogMark mark = parts_.writer.durable_mark();
   if (flush_due(*manifest, mark)) {
     return settled("flushing the log", flush(*manifest, mark));
+  }
+  if (const auto answer = purge_due(*manifest)) {
+    return settled("retention", purge(*manifest, *answer));
   }
   if (const auto plan = next_compaction(*manifest)) {
     return settled("compaction", compact(*manifest, *plan));
@@ -169,6 +180,8 @@ EditFacts Maintenance::facts(std::uint64_t table_bytes, std::uint64_t other_byte
   facts.written_more = {.log = log_bytes - std::exchange(log_bytes_told_, log_bytes),
                         .tables = table_bytes,
                         .manifests = other_bytes};
+  facts.clock = next_trusted_clock(parts_.keeper.current()->clock, clock_facts(),
+                                   parts_.options.trust_clock);
   facts.highest_event = parts_.writer.durable_mark().next_event - 1;
   return facts;
 }
@@ -275,6 +288,77 @@ Status Maintenance::compact(const Manifest& manifest, const CompactionPlan& plan
   return status;
 }
 
+ClockFacts Maintenance::clock_facts() const {
+  return {.unix_ns = clock_.now_unix_ns(),
+          .boot_ns = clock_.now_boot_ns(),
+          .boot_id = clock_.boot_id(),
+          .is_synchronised = clock_.is_synchronised()};
+}
+
+// What retention may take now; nullopt: nothing.
+std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) {
+  const StoreOptions& options = parts_.options;
+  const std::int64_t now = clock_.now_mono_ns();
+  if ((options.retention_age.count() == 0 && options.retention_bytes == 0) ||
+      manifest.tables.empty() ||
+      (now < retention_at_ns_ && manifest.version == retention_version_)) {
+    return std::nullopt;
+  }
+  retention_at_ns_ = now + kRetentionEveryNs;
+  retention_version_ = manifest.version;
+  const auto cursors = list_cursors(files_, directory_);
+  if (!cursors) {
+    settled("retention", cursors.error());
+    return std::nullopt;
+  }
+  const ClockFacts facts = clock_facts();
+  const bool plausible = is_plausible(manifest.clock, facts, options.trust_clock);
+  const auto held = lowest_needed_lsn(
+      *cursors, plausible ? std::optional(facts.unix_ns) : std::optional<std::int64_t>());
+  RetentionAnswer answer = decide_retention({.manifest = manifest,
+                                             .policy = {.age_max = options.retention_age,
+                                                        .bytes_max = options.retention_bytes,
+                                                        .purge_below = {},
+                                                        .trusts_clock = options.trust_clock},
+                                             .now = facts,
+                                             .lowest_held = held,
+                                             .last_age_purge_boot_ns = last_age_purge_boot_ns_});
+  if (!answer.paused.empty() && answer.paused != paused_told_) {
+    parts_.environment.report(Severity::warning,
+                              fmt::format("retention of {} waits: {}", directory_, answer.paused));
+  }
+  paused_told_ = answer.paused;
+  return answer.tables == 0 ? std::nullopt : std::optional(answer);
+}
+
+// The event stands in the log before the tables go: whoever misses the records finds out why.
+Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answer) {
+  PurgeEdit edit;
+  std::uint64_t records = 0;
+  for (std::size_t i = 0; i < answer.tables; ++i) {
+    edit.tables.push_back(manifest.tables[i].number);
+    records += manifest.tables[i].records;
+  }
+  const Lsn first = manifest.tables.front().first;
+  const Lsn last = manifest.tables[answer.tables - 1].last;
+  Event event;
+  event.kind = EventKind::purge;
+  event.observed_unix_ns = clock_.now_unix_ns();
+  event.first_lost = first;
+  event.last_lost = last;
+  event.records = records;
+  event.text = fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
+                           answer.is_for_age ? "older than the age that is kept"
+                                             : "more bytes than are kept");
+  parts_.writer.add_event(std::move(event));
+  KIFA_TRY(parts_.writer.flush(kFlushTimeout));
+  KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));
+  if (answer.is_for_age) {
+    last_age_purge_boot_ns_ = clock_.now_boot_ns();
+  }
+  return {};
+}
+
 // ---- the thread ----
 
 std::int64_t Maintenance::next_wake_ns() {
@@ -282,7 +366,11 @@ std::int64_t Maintenance::next_wake_ns() {
   if (now < retry_at_ns_) {
     return retry_at_ns_;
   }
-  return parts_.keeper.has_superseded() ? last_edit_ns_ + kSettleAfterNs : kNever;
+  std::int64_t wake = parts_.keeper.has_superseded() ? last_edit_ns_ + kSettleAfterNs : kNever;
+  if (parts_.options.retention_age.count() != 0 && !parts_.keeper.current()->tables.empty()) {
+    wake = std::min(wake, std::max(retention_at_ns_, now + kSecondNs));
+  }
+  return wake;
 }
 
 void Maintenance::run(const std::stop_token& stop) {

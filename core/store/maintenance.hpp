@@ -68,7 +68,9 @@ class Maintenance final {
   Status flush(const Manifest& manifest, const LogMark& mark);
   Status compact(const Manifest& manifest, const CompactionPlan& plan);
   [[nodiscard]] std::optional<CompactionPlan> next_compaction(const Manifest& manifest) const;
-  bool purge_if_due(const Manifest& manifest);
+  [[nodiscard]] std::optional<RetentionAnswer> purge_due(const Manifest& manifest);
+  Status purge(const Manifest& manifest, const RetentionAnswer& answer);
+  [[nodiscard]] ClockFacts clock_facts() const;
   [[nodiscard]] bool settle_due() const;
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);
@@ -88,9 +90,11 @@ class Maintenance final {
   std::int64_t last_edit_ns_ = 0;
   std::int64_t retry_at_ns_ = 0;
   std::int64_t retry_after_ns_ = 0;
-  std::int64_t last_age_purge_ns_ = INT64_MIN;
+  std::optional<std::int64_t> last_age_purge_boot_ns_;
   std::int64_t retention_at_ns_ = 0;
-  std::string told_;  // the last failure or pause, said once
+  std::uint64_t retention_version_ = 0;
+  std::string told_;  // the last failure, said once
+  std::string paused_told_;
   std::uint64_t log_bytes_told_ = 0;
 
   Mutex mutex_;

@@ -14,7 +14,9 @@ ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, Loa
       index_(index),
       highest_version_(loaded.highest_version),
       next_number_(loaded.highest_file_number + 1) {
-  Manifest manifest{.version = 0, .store_id = store_id};
+  Manifest manifest;
+  manifest.version = 0;
+  manifest.store_id = store_id;
   if (loaded.manifest) {
     manifest = std::move(*loaded.manifest);
     next_number_ = std::max(next_number_, manifest.next_file_number);

@@ -25,8 +25,13 @@ enum class Mutant : std::uint8_t {
   one_error_ignored,         // of two writes in flight that fail, one is forgotten
   show_before_durable,       // readers are told an LSN before it is durable
   no_manifest_directory_sync,  // of a new manifest
+  no_table_directory_sync,     // of a new table
+  unlink_before_manifest,      // what an edit replaces goes before the edit is durable
+  flush_above_durable,         // tables are made of frames that are not durable
+  numbers_reused,              // of tables, after a cut
+  compaction_not_checked,      // a piece may change while it is copied
 };
-inline constexpr int kMutantCount = static_cast<int>(Mutant::no_manifest_directory_sync) + 1;
+inline constexpr int kMutantCount = static_cast<int>(Mutant::compaction_not_checked) + 1;
 
 #ifdef KIFA_STORE_MUTANTS
 extern Mutant active_mutant;

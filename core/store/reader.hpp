@@ -15,10 +15,14 @@
 
 namespace kifa::store {
 
-// Inclusive; 0 for last means: as far as it goes.
-struct LsnRange {
+// What is wanted; all bounds are inclusive.
+struct Selection {
   Lsn first{1};
-  Lsn last{0};
+  Lsn last{0};                           // 0: as far as it goes
+  std::int64_t min_unix_ns = INT64_MIN;  // observed time, of records; clocks may have gone back, so
+  std::int64_t max_unix_ns = INT64_MAX;  // nothing is concluded from the order
+  std::string_view pipeline = {};        // empty: any
+  std::string_view source = {};
 };
 
 struct StoreStats {
@@ -31,10 +35,18 @@ struct StoreStats {
   std::uint64_t gaps = 0;          // gap events, and damage found by this reading
   std::uint64_t lost_records = 0;  // in gaps, where known
   std::uint64_t events = 0;
-  std::uint64_t segments = 0;  // with data
+  std::uint64_t segments = 0;  // with data that is not in tables
   std::uint64_t spare_segments = 0;
   std::uint64_t payload_bytes = 0;
   std::uint64_t disk_bytes = 0;  // all files of the store
+  std::uint64_t tables[3] = {};  // by level
+  std::uint64_t table_bytes = 0;
+  std::uint64_t table_payload_bytes = 0;  // what they hold
+  std::uint64_t log_bytes = 0;            // of the log that is not in tables, spares not counted
+  std::uint64_t written_bytes = 0;        // since the store was made, as of the last manifest
+  std::uint64_t manifest_version = 0;     // 0: no tables yet
+  Lsn purged_through;                     // 0: nothing was purged
+  std::uint64_t purged_records = 0;
   std::uint64_t segment_bytes = 0;
   std::string flush_mode;  // of the live writer; of the last one otherwise
   bool live = false;       // a writer has the store open now
@@ -47,7 +59,9 @@ struct StoreStats {
 // Changes nothing.
 //
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
-// never beyond. Memory: two frames, whatever the store's size.
+// never beyond, also while tables are joined and the log is flushed under it; only retention may
+// take records away that it has not come to, and then says so by an event. Memory: the manifest, and
+// a block of a table or a frame of the log.
 //
 // Threads: confined to one.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
@@ -68,7 +82,7 @@ class Reader {
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
-  virtual Status scan(LsnRange range, const OnRecord& on_record, const OnEvent& on_event) = 0;
+  virtual Status scan(const Selection& selection, const OnRecord& on_record, const OnEvent& on_event) = 0;
 
   virtual Result<StoreStats> stats() = 0;
 };

@@ -54,6 +54,7 @@ enum class EventKind : std::uint16_t {
   recovery = 3,     // an open that dropped or salvaged something
   mode_change = 4,  // flush mode
   write_error = 5,  // a segment was given up after an I/O error
+  purge = 6,        // retention removed records; the text says why
 };
 
 struct Event {

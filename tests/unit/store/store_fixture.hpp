@@ -63,7 +63,7 @@ struct Contents {
   std::vector<Lsn> lsns;
   std::vector<Event> events;
 };
-inline Contents read_all(Reader& reader, LsnRange range = {}) {
+inline Contents read_all(Reader& reader, const Selection& range = {}) {
   Contents contents;
   const Status status = reader.scan(
       range,
