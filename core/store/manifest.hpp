@@ -18,6 +18,7 @@
 namespace kifa::store {
 
 inline constexpr std::size_t kManifestTablesMax = 65'536;
+inline constexpr std::uint64_t kFileNumberMax = 9'999'999'999'999'999;  // 16 digits
 
 // How far the log has been moved into tables. Everything before the mark is in tables, gaps or
 // purged; the log is read from here.

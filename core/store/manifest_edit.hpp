@@ -75,7 +75,9 @@ Result<Manifest> apply(const Manifest& before, const Edit& edit, const EditFacts
     std::span<const std::uint64_t> reserved = {});
 
 // Names of tables and checkpoints that were never part of `newest` or what came before it: begun
-// and not finished, or written after a newer manifest that is lost.
+// and not finished, or named by a newer manifest that is lost. Without damage they may be removed;
+// otherwise they are to be moved aside, before the first edit: it may count their numbers as given
+// out, and then they would pass for superseded.
 [[nodiscard]] std::vector<std::string> unknown_files(const Manifest& newest,
                                                      std::span<const std::string> names);
 
