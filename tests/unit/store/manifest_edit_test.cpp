@@ -1,5 +1,7 @@
 #include "core/store/manifest_edit.hpp"
 
+#include <algorithm>
+#include <random>
 #include <string>
 
 #include "tests/support/catch.hpp"
@@ -283,6 +285,72 @@ TEST_CASE("every edit brings clock, bytes and numbers up to date and never back"
   CHECK(again.version == 102);
   CHECK(again.next_file_number == 50);
   CHECK(again.clock == clock);
+}
+
+// Every LSN of a store is, at any time, in exactly one table or purged.
+TEST_CASE("no order of flushes, compactions and purges loses or doubles an LSN",
+          "[store][manifest]") {
+  const unsigned seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  const auto below = [&random](std::uint64_t n) { return random() % n; };
+  Manifest manifest = empty_manifest();
+  std::optional<ReplaceEdit> compaction;  // in progress, while others are applied
+  std::uint64_t next_number = 1;
+  std::size_t refused = 0;
+  std::size_t replaced = 0;
+  for (int step = 0; step < 2000; ++step) {
+    const std::size_t count = manifest.tables.size();
+    const LogMark& mark = manifest.flushed.mark;
+    Edit edit = SettleEdit{};
+    std::vector<std::uint64_t> reserved;
+    switch (below(4)) {
+      case 0:
+        edit = flush_of(manifest, table_of(next_number++, mark.next_lsn.value,
+                                           mark.next_lsn.value + below(5), mark.next_event, 1));
+        break;
+      case 1:
+        if (count > 4) {
+          edit = PurgeEdit{{manifest.tables[0].number}};
+        }
+        break;
+      case 2:
+        if (!compaction && count > 2) {
+          const std::size_t first = below(count - 1);
+          const TableInfo& a = manifest.tables[first];
+          const TableInfo& b = manifest.tables[first + 1];
+          TableInfo output = table_of(next_number++, a.first.value, b.last.value, a.first_event,
+                                      a.events + b.events);
+          output.pieces = a.pieces + b.pieces;
+          compaction = ReplaceEdit{.inputs = {a.number, b.number}, .output = output};
+        }
+        break;
+      default:
+        if (compaction) {
+          reserved = {compaction->output.number};
+          edit = *compaction;
+          compaction.reset();
+        }
+    }
+    const bool is_replace = std::holds_alternative<ReplaceEdit>(edit);
+    const Result<Manifest> after = apply(manifest, edit, {.reserved = reserved});
+    if (!after) {
+      INFO(after.error().message());
+      REQUIRE(is_replace);  // a purge came between
+      ++refused;
+      continue;
+    }
+    replaced += is_replace ? 1U : 0U;
+    REQUIRE(check_manifest(*after).is_ok());
+    std::uint64_t records = after->purged.totals.records;
+    for (const TableInfo& table : after->tables) {
+      records += table.records;
+    }
+    REQUIRE(records + 1 == after->flushed.mark.next_lsn.value);
+    manifest = *after;
+  }
+  CHECK(replaced > 50);
+  CHECK(refused < replaced);
 }
 
 TEST_CASE("a manifest with unknown features is read and never changed", "[store][manifest]") {

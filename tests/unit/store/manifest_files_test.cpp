@@ -128,19 +128,29 @@ TEST_CASE("a manifest that the disk cannot read is damaged, one that cannot be o
   CHECK_FALSE(load_manifest(disk.files, kDirectory).has_value());
 }
 
-TEST_CASE("a version that goes while it is looked at is passed over", "[store][manifest]") {
+TEST_CASE("when the newest version goes while it is looked at, the directory is looked at again",
+          "[store][manifest]") {
   Disk disk;
   put(disk.files, disk.newer);
-  disk.files.add_fault({.sys_errno = ENOENT,
-                        .kind = io::CallKind::open,
-                        .path_contains = manifest_file_name(disk.newer.version)});
-  CHECK(loaded(disk.files).manifest == disk.older);
+  const io::Fault gone{.sys_errno = ENOENT,
+                       .kind = io::CallKind::open,
+                       .path_contains = manifest_file_name(disk.newer.version)};
+  disk.files.add_fault(gone);
+  LoadedManifest found = loaded(disk.files);
+  CHECK(found.manifest == disk.newer);
+  CHECK(found.versions.size() == 2);
+  CHECK_FALSE(found.is_fallback());
   disk.files.clear_faults();
-  disk.files.add_fault({.sys_errno = ENOENT,
-                        .kind = io::CallKind::open,
-                        .matches = [](const io::CallInfo& call) { return call.kind_index < 4; }});
-  disk.files.add_fault({.sys_errno = ENOENT, .kind = io::CallKind::open, .is_lasting = true});
+  io::Fault lasting = gone;
+  lasting.is_lasting = true;
+  disk.files.add_fault(lasting);
   CHECK(load_manifest(disk.files, kDirectory).status().code() == Code::unavailable);
+  disk.files.clear_faults();
+  lasting.path_contains = manifest_file_name(disk.older.version);
+  disk.files.add_fault(lasting);
+  found = loaded(disk.files);
+  CHECK(found.manifest == disk.newer);
+  CHECK_FALSE(found.previous.has_value());
 }
 
 TEST_CASE("a version is never written twice", "[store][manifest]") {
