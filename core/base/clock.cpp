@@ -1,6 +1,7 @@
 #include "core/base/clock.hpp"
 
 #include <sys/timex.h>
+
 #include <ctime>
 
 #include <fstream>

@@ -29,7 +29,7 @@ enum class CursorKind : std::uint32_t {
 struct Cursor {
   std::string name;  // [A-Za-z0-9._-]{1,64}, not beginning with a dot, not ending in .tmp
   CursorKind kind = CursorKind::cursor;
-  Lsn lsn;
+  Lsn lsn = {};
   std::int64_t deadline_unix_ns = 0;  // it counts until then; 0: always
   bool operator==(const Cursor&) const = default;
 };

@@ -32,7 +32,7 @@ class Application final {
                                 before_.flags_read_only));
     }
     KIFA_TRY(check_manifest(before_).with_context("before the edit"));
-    KIFA_TRY(std::visit([this](const auto& change) { return make(change); }, edit));
+    KIFA_TRY(std::visit([this](const auto& change) { return this->make(change); }, edit));
     bring_up_to_date();
     const Status sound = check_manifest(after_);
     if (!sound) {

@@ -64,7 +64,7 @@ Result<Manifest> read_version(io::FileSystem& files, const std::string& director
   return manifest;
 }
 
-// One look at the directory. False: a file went away meanwhile and no manifest was found.
+// One look at the directory. False: the newest file went away meanwhile, so there is a newer one.
 Result<bool> look(io::FileSystem& files, const std::string& directory, LoadedManifest& loaded) {
   const auto entries = files.list(directory);
   if (!entries) {
@@ -74,13 +74,14 @@ Result<bool> look(io::FileSystem& files, const std::string& directory, LoadedMan
     note_name(entry.name, loaded);
   }
   std::ranges::sort(loaded.versions);
-  bool vanished = false;
   for (const std::uint64_t version : loaded.versions | std::views::reverse) {
     Result<Manifest> manifest = read_version(files, directory, version);
     if (!manifest) {
       const Status failure = manifest.error();
       if (failure.code() == Code::not_found) {
-        vanished = true;
+        if (!loaded.manifest) {
+          return false;
+        }
         continue;
       }
       if (failure.code() != Code::corrupt) {
@@ -96,7 +97,7 @@ Result<bool> look(io::FileSystem& files, const std::string& directory, LoadedMan
       break;
     }
   }
-  return loaded.manifest.has_value() || !vanished;
+  return true;
 }
 
 // After a rename that failed: whether the old name is certainly still the only one.

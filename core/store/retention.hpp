@@ -31,14 +31,14 @@ namespace kifa::store {
 struct RetentionPolicy {
   std::chrono::nanoseconds age_max{0};  // of a table's newest record; 0: no limit
   std::uint64_t bytes_max = 0;          // of all tables together; 0: no limit
-  Lsn purge_below;                      // tables that end below it; 0: none
+  Lsn purge_below = {};                 // tables that end below it; 0: none
   bool trusts_clock = false;            // the operator vouches for the wall clock
 };
 
 struct ClockFacts {
   std::int64_t unix_ns = 0;
   std::int64_t boot_ns = 0;
-  std::string boot_id;
+  std::string boot_id = {};
   bool is_synchronised = false;
 };
 

@@ -1,4 +1,4 @@
-// docs/formats/wal.md says where every field stands; so does the compiler.
+// docs/formats/ says where every field stands; so does the compiler.
 
 #include <cstddef>
 #include <fstream>
@@ -8,13 +8,14 @@
 #include <fmt/format.h>
 
 #include "core/store/format.hpp"
+#include "core/store/manifest_format.hpp"
 #include "tests/support/catch.hpp"
 
 namespace kifa::store {
 namespace {
 
-std::string document() {
-  std::ifstream file(KIFA_SOURCE_DIRECTORY "/docs/formats/wal.md");
+std::string document(const std::string& name = "wal.md") {
+  std::ifstream file(KIFA_SOURCE_DIRECTORY "/docs/formats/" + name);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -203,6 +204,109 @@ TEST_CASE("the document shows every field of STATUS at its offset", "[format]") 
   status.has_nothing_else();
 }
 
+TEST_CASE("the document shows every field of a manifest at its offset", "[format]") {
+  const std::string text = document("manifest.md");
+  Table header{table_after(text, "### Manifest header, 480 bytes")};
+  header.KIFA_FIELD(ManifestHeader, magic);
+  header.KIFA_FIELD(ManifestHeader, format_major);
+  header.KIFA_FIELD(ManifestHeader, format_minor);
+  header.KIFA_FIELD(ManifestHeader, header_bytes);
+  header.KIFA_FIELD(ManifestHeader, flags_incompatible);
+  header.KIFA_FIELD(ManifestHeader, flags_read_only);
+  header.KIFA_FIELD(ManifestHeader, flags_compatible);
+  header.KIFA_FIELD(ManifestHeader, table_bytes);
+  header.KIFA_FIELD(ManifestHeader, store_id);
+  header.KIFA_FIELD(ManifestHeader, file_bytes);
+  header.KIFA_FIELD(ManifestHeader, table_count);
+  header.KIFA_FIELD(ManifestHeader, prefix_crc);
+  header.KIFA_FIELD(ManifestHeader, version);
+  header.KIFA_FIELD(ManifestHeader, previous_version);
+  header.KIFA_FIELD(ManifestHeader, previous_checksum);
+  header.KIFA_FIELD(ManifestHeader, checkpoints_crc);
+  header.KIFA_FIELD(ManifestHeader, next_file_number);
+  header.KIFA_FIELD(ManifestHeader, highest_event);
+  header.KIFA_FIELD(ManifestHeader, flushed);
+  header.KIFA_FIELD(ManifestHeader, flushed_epoch);
+  header.KIFA_FIELD(ManifestHeader, next_lsn);
+  header.KIFA_FIELD(ManifestHeader, next_event);
+  header.KIFA_FIELD(ManifestHeader, flushed_totals);
+  header.KIFA_FIELD(ManifestHeader, flushed_chain);
+  header.KIFA_FIELD(ManifestHeader, reserved);
+  header.KIFA_FIELD(ManifestHeader, last_anchor);
+  header.KIFA_FIELD(ManifestHeader, purged_through);
+  header.KIFA_FIELD(ManifestHeader, purged_next_event);
+  header.KIFA_FIELD(ManifestHeader, purged_totals);
+  header.KIFA_FIELD(ManifestHeader, purged_anchor);
+  header.KIFA_FIELD(ManifestHeader, checkpoints_number);
+  header.KIFA_FIELD(ManifestHeader, checkpoints_bytes);
+  header.KIFA_FIELD(ManifestHeader, clock_unix_ns);
+  header.KIFA_FIELD(ManifestHeader, clock_boot_ns);
+  header.KIFA_FIELD(ManifestHeader, clock_boot_id);
+  header.KIFA_FIELD(ManifestHeader, reserved2);
+  header.KIFA_FIELD(ManifestHeader, written_log);
+  header.KIFA_FIELD(ManifestHeader, written_tables);
+  header.KIFA_FIELD(ManifestHeader, written_manifests);
+  header.KIFA_FIELD(ManifestHeader, reserved3);
+  header.has_nothing_else();
+
+  Table table{table_after(text, "### Table of a manifest, 144 bytes")};
+  table.KIFA_FIELD(ManifestTable, number);
+  table.KIFA_FIELD(ManifestTable, first_lsn);
+  table.KIFA_FIELD(ManifestTable, last_lsn);
+  table.KIFA_FIELD(ManifestTable, records);
+  table.KIFA_FIELD(ManifestTable, payload_bytes);
+  table.KIFA_FIELD(ManifestTable, bytes);
+  table.KIFA_FIELD(ManifestTable, first_event);
+  table.KIFA_FIELD(ManifestTable, events);
+  table.KIFA_FIELD(ManifestTable, gaps);
+  table.KIFA_FIELD(ManifestTable, lost_records);
+  table.KIFA_FIELD(ManifestTable, min_unix_ns);
+  table.KIFA_FIELD(ManifestTable, max_unix_ns);
+  table.KIFA_FIELD(ManifestTable, pieces);
+  table.KIFA_FIELD(ManifestTable, level);
+  table.KIFA_FIELD(ManifestTable, footer_crc);
+  table.KIFA_FIELD(ManifestTable, last_anchor);
+  table.has_nothing_else();
+
+  Table trailer{table_after(text, "### Trailer of a manifest or checkpoints file, 8 bytes")};
+  trailer.KIFA_FIELD(FileTrailer, magic);
+  trailer.KIFA_FIELD(FileTrailer, crc);
+  trailer.has_nothing_else();
+}
+
+TEST_CASE("the document shows every field of checkpoints and cursors at its offset", "[format]") {
+  const std::string text = document("manifest.md");
+  Table checkpoints{table_after(text, "### Checkpoints header, 64 bytes")};
+  checkpoints.KIFA_FIELD(CheckpointsHeader, magic);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, format_major);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, format_minor);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, header_bytes);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, flags_incompatible);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, flags_read_only);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, flags_compatible);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, count);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, store_id);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, number);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, reserved);
+  checkpoints.KIFA_FIELD(CheckpointsHeader, header_crc);
+  checkpoints.has_nothing_else();
+
+  Table cursor{table_after(text, "## A cursor")};
+  cursor.KIFA_FIELD(CursorRecord, magic);
+  cursor.KIFA_FIELD(CursorRecord, format_major);
+  cursor.KIFA_FIELD(CursorRecord, format_minor);
+  cursor.KIFA_FIELD(CursorRecord, kind);
+  cursor.KIFA_FIELD(CursorRecord, flags_incompatible);
+  cursor.KIFA_FIELD(CursorRecord, flags_read_only);
+  cursor.KIFA_FIELD(CursorRecord, flags_compatible);
+  cursor.KIFA_FIELD(CursorRecord, reserved);
+  cursor.KIFA_FIELD(CursorRecord, lsn);
+  cursor.KIFA_FIELD(CursorRecord, deadline_unix_ns);
+  cursor.KIFA_FIELD(CursorRecord, reserved2);
+  cursor.KIFA_FIELD(CursorRecord, crc);
+  cursor.has_nothing_else();
+}
+
 TEST_CASE("the document says the sizes that the structs have", "[format]") {
   CHECK(sizeof(SegmentHeader) == 256);
   CHECK(sizeof(FrameHeader) == 128);
@@ -212,6 +316,11 @@ TEST_CASE("the document says the sizes that the structs have", "[format]") {
   CHECK(sizeof(CheckpointEntry) == 24);
   CHECK(sizeof(EventEntry) == 56);
   CHECK(sizeof(FrameTrailer) == 8);
+  CHECK(sizeof(ManifestHeader) == 480);
+  CHECK(sizeof(ManifestTable) == 144);
+  CHECK(sizeof(FileTrailer) == 8);
+  CHECK(sizeof(CheckpointsHeader) == 64);
+  CHECK(sizeof(CursorRecord) == 56);
   CHECK(kStatusSlotStride == 512);
   CHECK(kStatusFileBytes == 4096);
 }
