@@ -27,8 +27,9 @@ const std::vector<std::string>& payloads() {
     std::mt19937_64 random(1);
     for (std::uint64_t i = 0; i < kRecords; ++i) {
       all.push_back(fmt::format(
-          R"({{"transaction":{},"till":"till-{:02}","cashier":"{}","article":"{:013}","quantity":{},)"
-          R"("price":{}.{:02},"currency":"EUR","payment":"{}","time":"2026-11-22T{:02}:{:02}:{:02}Z"}})",
+          R"({{"transaction":{},"till":"till-{:02}","cashier":"{}","article":"{:013}",)"
+          R"("quantity":{},"price":{}.{:02},"currency":"EUR","payment":"{}",)"
+          R"("time":"2026-11-22T{:02}:{:02}:{:02}Z"}})",
           4'000'000 + i, random() % 8, random() % 40, 4'000'000'000'000 + random() % 3000,
           1 + random() % 4, random() % 60, random() % 100, random() % 3 == 0 ? "cash" : "card",
           i / 3600 % 24, i / 60 % 60, i % 60));
