@@ -229,8 +229,10 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
     status = files_.sync_directory(directory_);
   }
   if (status) {
-    parts_.pool.add_bytes(static_cast<std::int64_t>(table_bytes + side_bytes));
     status = parts_.keeper.commit(outcome->edit, facts(table_bytes, side_bytes));
+  }
+  if (status) {
+    parts_.pool.add_bytes(static_cast<std::int64_t>(table_bytes + side_bytes));
   }
   drop_numbers();
   if (!status) {
@@ -273,9 +275,11 @@ Status Maintenance::compact(const Manifest& manifest, const CompactionPlan& plan
     status = files_.sync_directory(directory_);
   }
   if (status) {
-    parts_.pool.add_bytes(static_cast<std::int64_t>(output->bytes));
     status = parts_.keeper.commit(ReplaceEdit{.inputs = plan.inputs, .output = *output},
                                   facts(output->bytes, 0));
+  }
+  if (status) {
+    parts_.pool.add_bytes(static_cast<std::int64_t>(output->bytes));
   }
   parts_.keeper.drop_number(number);
   if (!status && output && !parts_.keeper.has_failed()) {

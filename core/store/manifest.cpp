@@ -218,7 +218,9 @@ Status check_numbers(const Manifest& manifest) {
 }
 
 Status check_single_values(const Manifest& manifest) {
-  if (manifest.version == 0 || manifest.previous_version >= manifest.version) {
+  // Version 0 is what a store begins with; it is never written.
+  if (manifest.version == 0 ? manifest.previous_version != 0
+                            : manifest.previous_version >= manifest.version) {
     return contradiction(
         fmt::format("version {} follows version {}", manifest.version, manifest.previous_version));
   }

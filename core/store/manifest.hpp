@@ -62,7 +62,7 @@ struct WrittenBytes {
 };
 
 struct Manifest {
-  std::uint64_t version = 1;
+  std::uint64_t version = 1;            // 0: of a store without a manifest yet; never written
   std::uint64_t previous_version = 0;   // the one that it was made from; 0: none
   std::uint32_t previous_checksum = 0;  // of that one
   std::uint32_t flags_read_only = 0;    // features that this kifa cannot write; 0 in what it writes

@@ -82,6 +82,7 @@ Status ManifestKeeper::commit(const Edit& edit, EditFacts facts) {
       return written.status;
     }
     current_ = std::make_shared<const Manifest>(*after);
+    pool_.add_bytes(static_cast<std::int64_t>(written.bytes));
     superseded_ = true;
   }
   remove_superseded(*after, *before);

@@ -40,7 +40,7 @@ Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   std::uint64_t next = 0;
   {
     const MutexLock lock(mutex_);
-    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax) {
+    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0)) {
       next = next_number_++;
     }
   }
@@ -137,6 +137,12 @@ void SegmentPool::hurry() {
   changed_.notify_all();
 }
 
+// What the log holds must fit in a second time, as tables, before its segments are free again.
+bool SegmentPool::fits_budget(std::uint64_t more) const {
+  return options_.disk_budget_bytes == 0 ||
+         file_bytes_ + more + used_segments_ * options_.segment_bytes <= options_.disk_budget_bytes;
+}
+
 std::size_t SegmentPool::wanted() const { return std::min(wanted_, kSparesMax); }
 
 Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::string& path,
@@ -192,9 +198,7 @@ Result<bool> SegmentPool::make_one() {
     if (spares_.size() >= wanted()) {
       return false;
     }
-    // What the log holds must fit in a second time, as tables, before the segments are free again.
-    const std::uint64_t needed = (1 + used_segments_) * options_.segment_bytes;
-    if (options_.disk_budget_bytes != 0 && file_bytes_ + needed > options_.disk_budget_bytes) {
+    if (!fits_budget(options_.segment_bytes)) {
       failure_ = Status(
           Code::no_space,
           fmt::format("the disk budget of {} is used up: {} bytes of {}; raise disk_budget or "

@@ -306,9 +306,9 @@ TEST_CASE("the document shows every field of checkpoints and cursors at its offs
   cursor.KIFA_FIELD(CursorRecord, reserved2);
   cursor.KIFA_FIELD(CursorRecord, crc);
   cursor.has_nothing_else();
-TEST_CASE("the table document shows every field of a block at its offset", "[format]") {
 }
 
+TEST_CASE("the table document shows every field of a block at its offset", "[format]") {
   const std::string text = document("table.md");
   Table header{table_after(text, "### Table header, 96 bytes")};
   header.KIFA_FIELD(TableHeader, magic);
