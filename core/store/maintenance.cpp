@@ -24,18 +24,17 @@ constexpr std::uint64_t kDirectBytes = 64_MiB;
 constexpr std::int64_t kSettleAfterNs = kSecondNs;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
-constexpr std::uint64_t kFlushSegments = 4;
 constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
 constexpr std::chrono::seconds kFlushTimeout{10};
 // Less is left in the log when the store closes: a table for every short run would be too many.
-constexpr std::uint64_t kCloseFlushBytes = 1_MiB;
+constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
 
 std::uint64_t flush_segments_of(const StoreOptions& options) {
   if (options.disk_budget_bytes == 0) {
-    return kFlushSegments;
+    return options.flush_segments;
   }
   return std::clamp<std::uint64_t>(options.disk_budget_bytes / 4 / options.segment_bytes, 1,
-                                   kFlushSegments);
+                                   options.flush_segments);
 }
 
 CompactionPolicy compaction_policy_of(const StoreOptions& options) {
@@ -407,7 +406,7 @@ void Maintenance::finish() {
     const std::uint64_t waiting =
         mark.totals.payload_bytes - manifest->flushed.mark.totals.payload_bytes;
     if (parts_.keeper.has_failed() ||
-        waiting < std::min(kCloseFlushBytes, parts_.options.memtable_flush_bytes) ||
+        waiting < parts_.options.memtable_flush_bytes / kCloseFlushPart ||
         !settled("flushing the log", flush(*manifest, mark))) {
       break;
     }

@@ -104,11 +104,13 @@ Status check_options(const StoreOptions& options) {
                         "most a quarter of a segment, and 16 MiB",
                         options.record_bytes_max, segment_bytes)};
   }
-  if (options.memtable_flush_bytes < 1_MiB || options.compaction_threshold < 2) {
+  if (options.memtable_flush_bytes < 1_MiB || options.flush_segments == 0 ||
+      options.compaction_threshold < 2) {
     return {Code::invalid,
-            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, and "
-                        "compaction_threshold ({}) at least 2",
-                        options.memtable_flush_bytes, options.compaction_threshold)};
+            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, wal_flush ({} "
+                        "segments) at least 1 and compaction_threshold ({}) at least 2",
+                        options.memtable_flush_bytes, options.flush_segments,
+                        options.compaction_threshold)};
   }
   if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {
     return {Code::invalid,
