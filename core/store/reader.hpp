@@ -60,8 +60,8 @@ struct StoreStats {
 //
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
 // never beyond, also while tables are joined and the log is flushed under it; only retention may
-// take records away that it has not come to, and then says so by an event. Memory: the manifest, and
-// a block of a table or a frame of the log.
+// take records away that it has not come to, and then says so by an event. Memory: the manifest,
+// and a block of a table or a frame of the log.
 //
 // Threads: confined to one.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
@@ -82,7 +82,8 @@ class Reader {
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
-  virtual Status scan(const Selection& selection, const OnRecord& on_record, const OnEvent& on_event) = 0;
+  virtual Status scan(const Selection& selection, const OnRecord& on_record,
+                      const OnEvent& on_event) = 0;
 
   virtual Result<StoreStats> stats() = 0;
 };
