@@ -125,6 +125,11 @@ class Kifa final : public sdk::Sink {
     return {};
   }
 
+  sdk::Status shift_mode(std::int32_t step, std::uint64_t request) override {
+    return lease_.store == nullptr ? sdk::Status()
+                                   : to_sdk(lease_.store->shift_mode(step, request));
+  }
+
   sdk::Status stop(std::int64_t deadline_mono_ns) override {
     if (lease_.store == nullptr) {
       return {};
