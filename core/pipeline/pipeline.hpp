@@ -107,6 +107,7 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
   const std::shared_ptr<RunEvents> events_;
   const Logger logger_;
   std::int64_t sink_stop_timeout_ns_ = 0;
+  std::uint64_t record_bytes_max_ = 0;  // the most that any framing lets through
 
   // Constant after create().
   std::unique_ptr<RecordFilter> filter_;
