@@ -82,6 +82,7 @@ class SegmentPool final {
 
  private:
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Status name_spare(const std::string& path) KIFA_EXCLUDES(mutex_, naming_mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
@@ -91,6 +92,7 @@ class SegmentPool final {
   io::FileSystem& files_;
   const Options options_;
 
+  Mutex naming_mutex_;  // from the number of a spare to its place among the spares
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
