@@ -9,6 +9,7 @@
 
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/cursors.hpp"
+#include "core/store/segment_pool.hpp"
 #include "core/store/table_format.hpp"
 
 namespace kifa::store {
@@ -26,7 +27,8 @@ using Candidates = std::map<std::uint64_t, Candidate>;
 
 bool is_known_name(std::string_view name) {
   return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
-         manifest_version_of(name) || table_number_of(name) || checkpoints_number_of(name) ||
+         name == kReserveFileName || manifest_version_of(name) || table_number_of(name) ||
+         checkpoints_number_of(name) ||
          (name.ends_with(kQuarantineSuffix) &&
           segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
 }
@@ -44,6 +46,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         return info.error();  // a segment of unknown size must not pass for a spare
       }
       scan.file_bytes += info ? info->bytes : 0;
+      scan.has_reserve = scan.has_reserve || entry.name == kReserveFileName;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;
         scan.segment_file_bytes[*number] = candidates[*number].bytes;
@@ -55,7 +58,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         entry.name.data(),
         entry.name.size() - std::min(entry.name.size(), kUnfinishedSuffix.size()));
     if (entry.name.ends_with(kUnfinishedSuffix) &&
-        (segment_number_of(stem) || manifest_version_of(stem))) {
+        (segment_number_of(stem) || manifest_version_of(stem) || stem == kReserveFileName)) {
       scan.leftovers.push_back(entry.name);
       scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
     } else if (!is_known_name(entry.name)) {
