@@ -73,6 +73,7 @@ std::uint64_t record_bytes_limit(const StoreOptions& options) {
 namespace {
 
 constexpr std::chrono::seconds kCloseTimeout{30};
+constexpr std::uint64_t kFlushBytesMin = 4_KiB;
 constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
 
 std::uint64_t system_seed() {
@@ -104,12 +105,12 @@ Status check_options(const StoreOptions& options) {
                         "most a quarter of a segment, and 16 MiB",
                         options.record_bytes_max, segment_bytes)};
   }
-  if (options.memtable_flush_bytes < 1_MiB || options.flush_segments == 0 ||
+  if (options.memtable_flush_bytes < kFlushBytesMin || options.flush_segments == 0 ||
       options.compaction_threshold < 2) {
     return {Code::invalid,
-            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, wal_flush ({} "
+            fmt::format("memtable_flush_threshold ({} bytes) must be at least {}, wal_flush ({} "
                         "segments) at least 1 and compaction_threshold ({}) at least 2",
-                        options.memtable_flush_bytes, options.flush_segments,
+                        options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
                         options.compaction_threshold)};
   }
   if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {

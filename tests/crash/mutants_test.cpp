@@ -151,5 +151,5 @@ TEST_CASE("an LSN that is shown before it is durable is noticed", "[crash][mutan
 }
 
 TEST_CASE("every deliberate fault has its test", "[crash][mutants]") {
-  CHECK(kifa::store::kMutantCount == 15);
+  CHECK(kifa::store::kMutantCount == 21);
 }

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/store/cursors.hpp"
+#include "core/store/reader.hpp"
 #include "tests/crash/image_check.hpp"
 #include "tests/crash/oracle.hpp"
 
@@ -18,6 +20,8 @@ namespace {
 constexpr std::uint64_t kSegmentBytes = 1_MiB;
 constexpr auto kPatience = 60s;  // for a flush; no run takes as long
 constexpr unsigned kOpenTriesMax = 3;
+constexpr std::string_view kHoldName = "till-report";
+constexpr Lsn kNoLimit{UINT64_MAX};
 
 io::MemoryFileSystemOptions disk_of(const Profile& profile) {
   io::MemoryFileSystemOptions options;
@@ -47,10 +51,17 @@ Workload::Workload(const Profile& profile, std::uint64_t seed)
   options_.record_bytes_max = kSegmentBytes / 4;
   options_.disk_budget_bytes = profile.disk_budget_bytes;
   options_.sync_records = 50;
+  options_.memtable_flush_bytes = profile.memtable_flush_bytes;
+  options_.compaction_threshold = profile.compaction_threshold;
+  options_.retention_bytes = profile.retention_bytes;
+  options_.retention_age = profile.retention_age;
   // The directory's own name is the installer's business.
   ignore(files_.make_directory(std::string(kDirectory), 0700), "a new disk");
   ignore(files_.sync_directory("/"), "a new disk");
   files_.restart_trace();
+  if (profile.retention_bytes != 0) {
+    history_.allow_purge(kNoLimit);
+  }
 }
 
 Workload::~Workload() = default;
@@ -128,7 +139,8 @@ void Workload::take(Step step) {
       return;
     case Step::idle:
       clock_.advance(3s);
-      store_->tick();
+      while (store_->tick()) {
+      }
       return;
     case Step::switch_mode: {
       static constexpr std::array kModes = {store::FlushMode::normal, store::FlushMode::cautious,
@@ -157,6 +169,14 @@ void Workload::take(Step step) {
       return fill_disk();
     case Step::read:
       return read_beside();
+    case Step::hold:
+      return hold();
+    case Step::release:
+      return release();
+    case Step::jump_clock:
+      return jump_clock();
+    case Step::reopen_resized:
+      return resize();
   }
 }
 
@@ -292,6 +312,61 @@ void Workload::read_beside() {
     return complain("a reader beside the store: " + wrong);
   }
   history_.shown({observed.records});
+}
+
+// From the time when the call has returned nothing may go that is held.
+void Workload::hold() {
+  release();
+  auto reader = store::Reader::open(std::string(kDirectory), files_);
+  const auto stats = reader ? (*reader)->stats() : Result<store::StoreStats>(reader.error());
+  if (!stats) {
+    return complain("cannot read before a hold: " + stats.error().message());
+  }
+  const std::uint64_t left = stats->durable_lsn.value - stats->purged_through.value;
+  const Lsn held{stats->purged_through.value + 1 + (random_.one_in(2) ? left / 2 : 0)};
+  const Status set = store::set_cursor(
+      files_, std::string(kDirectory),
+      {.name = std::string(kHoldName), .kind = store::CursorKind::hold, .lsn = held});
+  if (!set) {
+    return complain("cannot hold: " + set.message());
+  }
+  is_held_ = true;
+  history_.allow_purge({held.value - 1});
+}
+
+void Workload::release() {
+  if (!std::exchange(is_held_, false)) {
+    return;
+  }
+  history_.allow_purge(kNoLimit);
+  if (const Status removed = store::remove_cursor(files_, std::string(kDirectory), kHoldName);
+      !removed) {
+    complain("cannot release: " + removed.message());
+  }
+}
+
+void Workload::jump_clock() {
+  const std::int64_t unix_ns = clock_.now_unix_ns();
+  constexpr std::int64_t kYear2106 = 4'294'967'296'000'000'000;
+  clock_.set_unix_ns(kYear2106);
+  append(BatchSize::medium);
+  clock_.advance(61s);  // retention is looked at again
+  append(BatchSize::medium);
+  while (store_->tick()) {
+  }
+  if (random_.one_in(2)) {
+    close(true);
+    open();
+    append(BatchSize::medium);
+  }
+  clock_.set_unix_ns(unix_ns + 70'000'000'000);
+}
+
+void Workload::resize() {
+  close(random_.one_in(2));
+  options_.segment_bytes =
+      options_.segment_bytes == kSegmentBytes ? 2 * kSegmentBytes : kSegmentBytes;
+  open();
 }
 
 // A frame fails, goes into the next segment, and there the write after it fails too: the store
