@@ -118,8 +118,15 @@ std::string check_image(io::MemoryFileSystem& image, const Expectation& expectat
   }
   store::StoreOptions store_options = options.store;
   store_options.directory = kDirectory;
+  std::string reported;
+  const auto report = [&reported](store::Severity severity, const std::string& text) {
+    if (severity == store::Severity::error && reported.empty()) {
+      reported = text;
+    }
+  };
   auto opened = store::Store::open(store_options, {.files = image,
                                                    .clock = clock,
+                                                   .report = report,
                                                    .random_seed = (options.seed << 20U) + 0xC0FFEE,
                                                    .background_threads = false});
   if (!opened) {
@@ -163,6 +170,9 @@ std::string check_image(io::MemoryFileSystem& image, const Expectation& expectat
     }
   }
   opened->reset();
+  if (!reported.empty()) {
+    return fmt::format("on a good disk the store complains: {}", reported);
+  }
   return read_after_close(image, history);
 }
 

@@ -72,6 +72,13 @@ void Workload::complain(const std::string& what) {
   }
 }
 
+void Workload::take_report(store::Severity severity, const std::string& text) {
+  const MutexLock lock(mutex_);
+  if (severity == store::Severity::error && reported_.empty()) {
+    reported_ = text;
+  }
+}
+
 void Workload::check_sentence(const Status& status) {
   if (status.message().size() < 10) {
     complain(fmt::format("an error says too little: '{}'", status.message()));
@@ -183,10 +190,13 @@ void Workload::take(Step step) {
 // Opens the store; after failures of the disk, once more without them.
 void Workload::open() {
   for (unsigned tries = 1;; ++tries) {
-    auto opened = store::Store::open(options_, {.files = files_,
-                                                .clock = clock_,
-                                                .random_seed = seed_ * 1000 + ++opens_,
-                                                .background_threads = profile_.background_threads});
+    auto opened = store::Store::open(
+        options_, {.files = files_,
+                   .clock = clock_,
+                   .report = [this](store::Severity severity,
+                                    const std::string& text) { take_report(severity, text); },
+                   .random_seed = seed_ * 1000 + ++opens_,
+                   .background_threads = profile_.background_threads});
     if (opened) {
       store_ = *std::move(opened);
       break;
@@ -230,6 +240,10 @@ void Workload::close(bool properly) {
     }
   }
   pending_.clear();
+  const MutexLock lock(mutex_);
+  if (!reported_.empty() && files_.faults_fired() == 0) {
+    complain("on a good disk the store complains: " + reported_);
+  }
 }
 
 // What a call may end with, and what is done about it.

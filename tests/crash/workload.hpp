@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/thread_annotations.hpp"
 #include "core/io/memory_file_system.hpp"
 #include "core/store/store.hpp"
 #include "tests/crash/batch.hpp"
@@ -102,6 +103,7 @@ class Workload final {
   void settle_failure(const Status& status);
   void check_sentence(const Status& status);
   void complain(const std::string& what);
+  void take_report(store::Severity severity, const std::string& text) KIFA_EXCLUDES(mutex_);
 
   const Profile profile_;
   io::SplitMix random_;
@@ -118,6 +120,8 @@ class Workload final {
   bool is_full_ = false;  // the disk, just now
   bool is_held_ = false;
   std::string violation_;
+  Mutex mutex_;
+  std::string reported_ KIFA_GUARDED_BY(mutex_);  // the first error that the store told of
 };
 
 }  // namespace kifa::crash
