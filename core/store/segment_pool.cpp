@@ -37,6 +37,7 @@ void SegmentPool::add(std::uint64_t number) {
 
 Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string path = segment_path(options_.directory, number);
+  const MutexLock naming(naming_mutex_);
   std::uint64_t next = 0;
   {
     const MutexLock lock(mutex_);
@@ -209,9 +210,16 @@ Result<bool> SegmentPool::make_one() {
     number = next_number_++;
     taken_while_filling_ = 0;
   }
-  const std::string path = segment_path(options_.directory, number);
-  const std::string unfinished = path + ".tmp";
+  const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
   Status status = fill(unfinished);
+  const MutexLock naming(naming_mutex_);
+  {
+    // A segment that was recycled while this one was filled may be in the log already: the log
+    // goes on in a higher number.
+    const MutexLock lock(mutex_);
+    number = next_number_ == number + 1 ? number : next_number_++;
+  }
+  const std::string path = segment_path(options_.directory, number);
   if (status) {
     status = files_.rename(unfinished, path);
   }

@@ -16,7 +16,8 @@
 namespace kifa::store {
 
 // Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced,
-// renamed, and the directory synced. A spare is therefore complete or not there.
+// renamed, and the directory synced. A spare is therefore complete or not there. Spares are taken
+// in the order of their numbers: the log never goes on in a lower number.
 //
 // Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
 // on a thread of its
@@ -91,6 +92,9 @@ class SegmentPool final {
   io::FileSystem& files_;
   const Options options_;
 
+  // Held while a spare gets its name, and taken before mutex_: whoever has the lower number is in
+  // the pool first.
+  Mutex naming_mutex_;
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
