@@ -15,7 +15,7 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 5;   // a writer that starts or stops meanwhile changes the picture
+constexpr int kOpenTriesMax = 20;  // a writer that works meanwhile changes the picture
 
 class ReaderImpl final : public Reader {
  public:
@@ -79,7 +79,11 @@ Status ReaderImpl::reload() {
     if (!live) {
       return live.error();
     }
-    KIFA_TRY(look(*live));
+    const Status looked = look(*live);
+    if (*live && looked.code() == Code::not_found) {
+      continue;  // a segment was recycled between its name and its header
+    }
+    KIFA_TRY(looked);
     // Nobody may have begun or ended to write meanwhile: what was concluded without a writer must
     // not be shown beside one.
     const auto after = read_status(files_, directory_);

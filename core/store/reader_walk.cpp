@@ -171,15 +171,28 @@ Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
   }
   for (std::uint64_t at = segment.begin; at < end && !done_;) {
     const SegmentScanner::Step step = scanner.look(at);
-    const bool readable = step.found == Found::frame || step.found == Found::salvageable;
-    if (readable && step.header.first_lsn >= expected_.value) {
+    const bool readable = (step.found == Found::frame || step.found == Found::salvageable) &&
+                          step.header.first_lsn >= expected_.value;
+    if (readable && step.header.first_lsn == expected_.value) {
       show_frame(step);
       at = step.next_offset;
       continue;
     }
-    const auto outdated = is_outdated({segment.header.number, at});
+    // What is missing before a frame stood anywhere, and may be in tables by now.
+    const auto outdated = is_outdated(readable ? Position{} : Position{segment.header.number, at});
     if (!outdated || *outdated) {
       return outdated ? Result<Pass>(Pass::stale) : Result<Pass>(outdated.error());
+    }
+    if (readable) {
+      lose({.segment = segment.header.number,
+            .offset = at,
+            .first_lost = {},
+            .last_lost = {},
+            .why = "the frames before it are missing"},
+           {step.header.first_lsn});
+      show_frame(step);
+      at = step.next_offset;
+      continue;
     }
     const auto next = scanner.find_frame(at + segment.header.block_bytes);
     lose({.segment = segment.header.number,
