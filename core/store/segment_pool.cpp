@@ -185,7 +185,7 @@ Status SegmentPool::fill(const std::string& path) {
     }
     at += *written;
     if (*written == 0) {
-      return Status(Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path));
+      return {Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path)};
     }
   }
   return (*file)->sync_all();
@@ -245,7 +245,7 @@ Result<bool> SegmentPool::make_one() {
 
 void SegmentPool::start(std::function<void()> on_change) {
   on_change_ = std::move(on_change);
-  thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   ::pthread_setname_np(thread_.native_handle(), "kifa-segments");
 }
 
@@ -257,7 +257,7 @@ void SegmentPool::stop() {
   }
 }
 
-void SegmentPool::run(std::stop_token stop) {
+void SegmentPool::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Result<bool> made = make_one();
     if (!made || *made) {

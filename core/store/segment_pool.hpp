@@ -85,8 +85,8 @@ class SegmentPool final {
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
-  void run(std::stop_token stop);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
+  void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
 
   io::FileSystem& files_;
