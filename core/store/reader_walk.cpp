@@ -16,7 +16,30 @@ Result<ReaderWalk::Pass> ReaderWalk::run(const LogScan& log) {
   if (pass && *pass == Pass::done && !done_) {
     pass = read_log();
   }
+  if (pass && *pass == Pass::done && !done_) {
+    pass = reach_end();
+  }
   return pass;
+}
+
+// The last files of the log may be missing.
+Result<ReaderWalk::Pass> ReaderWalk::reach_end() {
+  const Lsn end = std::min(selection_.last.next(), log_->end.next_lsn);
+  if (next_show_ >= end) {
+    return Pass::done;
+  }
+  const auto outdated = is_outdated({});
+  if (!outdated || *outdated) {
+    return outdated ? Result<Pass>(Pass::stale) : Result<Pass>(outdated.error());
+  }
+  expected_ = std::max(expected_, next_show_);
+  lose({.segment = log_->evidence.segment,
+        .offset = log_->evidence.offset,
+        .first_lost = {},
+        .last_lost = {},
+        .why = "the end of the log before this place is missing"},
+       end);
+  return Pass::done;
 }
 
 void ReaderWalk::advance(Lsn to) {

@@ -333,6 +333,13 @@ std::vector<LogSegment> StoreImpl::segments_in_use(const LogScan& scan, const Lo
 
 Status StoreImpl::look_at_damage(const LogScan& scan) {
   std::size_t told = 0;
+  for (const std::string& text : side_damages_of(scan, options_.directory)) {
+    if (options_.refuse_corruption) {
+      return {Code::corrupt,
+              fmt::format("{}; the store is not opened (on_corruption: refuse)", text)};
+    }
+    environment_.report(Severity::error, text);
+  }
   for (const Damage& damage : scan.damages) {
     const std::string text = gap_event_of(damage, options_.directory).text;
     if (options_.refuse_corruption) {
@@ -374,13 +381,14 @@ void StoreImpl::tell_about(const LogScan& scan) {
 }
 
 Status StoreImpl::make_pool(const LogScan& scan) {
-  SegmentPool::Options options{.directory = options_.directory,
-                               .segment_bytes = options_.segment_bytes,
-                               .disk_budget_bytes = options_.disk_budget_bytes,
-                               .file_bytes = scan.file_bytes,
-                               .next_number = scan.highest_number + 1,
-                               .used_segments = index_->segment_count(),
-                               .backlog_segments_max = backlog_segments_of(options_)};
+  SegmentPool::Options options{
+      .directory = options_.directory,
+      .segment_bytes = options_.segment_bytes,
+      .disk_budget_bytes = options_.disk_budget_bytes,
+      .file_bytes = scan.file_bytes,
+      .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
+      .used_segments = index_->segment_count(),
+      .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {
     // The process that named them may have been killed before it synced their names.
@@ -497,6 +505,13 @@ void StoreImpl::add_events(const LogScan& scan) {
   for (const Damage& damage : scan.damages) {
     Event event = gap_event_of(damage, options_.directory);
     event.observed_unix_ns = environment_.clock.now_unix_ns();
+    writer_->add_event(std::move(event));
+  }
+  if (!scan.lost_checkpoints.empty()) {
+    Event event;
+    event.kind = EventKind::recovery;
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    event.text = fmt::format("checkpoints are lost: {}", scan.lost_checkpoints);
     writer_->add_event(std::move(event));
   }
   if (scan.dropped_tail) {

@@ -189,14 +189,14 @@ TEST_CASE("records appended under flushing and joining are all there, in cautiou
 
 TEST_CASE("records appended under flushing and joining are all there, in normal mode",
           "[background][W1]") {
-  append_under_background_work({.records = 120'000,
+  append_under_background_work({.records = 40'000,
                                 .record_bytes = 4000,
                                 .flush_mode = store::FlushMode::normal,
                                 .memtable_flush_bytes = 1_MiB});
 }
 
 TEST_CASE("records appended under flushing are all there, in emergency mode", "[background][W1]") {
-  append_under_background_work({.records = 120'000,
+  append_under_background_work({.records = 40'000,
                                 .record_bytes = 4000,
                                 .flush_mode = store::FlushMode::emergency,
                                 .memtable_flush_bytes = 1_MiB});
