@@ -15,7 +15,7 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 20;  // a writer that works meanwhile changes the picture
+constexpr int kOpenTriesMax = 20;  // a writer that starts or stops meanwhile changes the picture
 
 class ReaderImpl final : public Reader {
  public:
@@ -39,6 +39,23 @@ class ReaderImpl final : public Reader {
   Lsn durable_lsn_;  // the end of what this reader shows
   bool live_ = false;
 };
+
+std::uint64_t version_of(const LogScan& scan) {
+  return scan.manifest.manifest ? scan.manifest.manifest->version : 0;
+}
+
+// The highest version of any manifest in the directory.
+Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& directory) {
+  const auto entries = files.list(directory);
+  if (!entries) {
+    return entries.error();
+  }
+  std::uint64_t newest = 0;
+  for (const io::DirectoryEntry& entry : *entries) {
+    newest = std::max(newest, manifest_version_of(entry.name).value_or(0));
+  }
+  return newest;
+}
 
 Result<bool> is_live(io::FileSystem& files, const std::string& directory,
                      const std::optional<StatusSlot>& status) {
@@ -79,11 +96,7 @@ Status ReaderImpl::reload() {
     if (!live) {
       return live.error();
     }
-    const Status looked = look(*live);
-    if (*live && looked.code() == Code::not_found) {
-      continue;  // a segment was recycled between its name and its header
-    }
-    KIFA_TRY(looked);
+    KIFA_TRY(look(*live));
     // Nobody may have begun or ended to write meanwhile: what was concluded without a writer must
     // not be shown beside one.
     const auto after = read_status(files_, directory_);
@@ -109,6 +122,18 @@ Status ReaderImpl::look(bool live) {
     }
   }
   auto scan = scan_log(files_, options);
+  // A writer may have gone on between manifest and log, and what the one names may be gone from the
+  // other: both must be of one moment.
+  for (int attempt = 0; live && attempt < kOpenTriesMax; ++attempt) {
+    const auto newest = newest_manifest(files_, directory_);
+    if (!newest) {
+      return newest.error();
+    }
+    if (scan && *newest <= version_of(*scan)) {
+      break;
+    }
+    scan = scan_log(files_, options);
+  }
   if (!scan) {
     return scan.error();
   }

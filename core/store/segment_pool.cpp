@@ -37,22 +37,40 @@ void SegmentPool::add(std::uint64_t number) {
 
 Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string path = segment_path(options_.directory, number);
-  const MutexLock naming(naming_mutex_);
-  std::uint64_t next = 0;
+  bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
-    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0)) {
-      next = next_number_++;
-    }
+    is_wanted = bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
   }
-  if (next == 0) {
+  if (!is_wanted) {
     KIFA_TRY(files_.remove(path));
     add_bytes(-static_cast<std::int64_t>(bytes));
     return {};
   }
-  KIFA_TRY(files_.rename(path, segment_path(options_.directory, next)));
-  KIFA_TRY(files_.sync_directory(options_.directory));
-  add(next);
+  return name_spare(path);
+}
+
+// Gives a complete file the next number and takes it in. One at a time: the log is found from the
+// highest number backwards, so spares have to be taken in the order of their numbers. `reserved` is
+// a number that was given out before; it is used when no other was given out since.
+Status SegmentPool::name_spare(const std::string& path, std::uint64_t reserved) {
+  const MutexLock naming(naming_mutex_);
+  std::uint64_t number = 0;
+  {
+    const MutexLock lock(mutex_);
+    number = reserved != 0 && next_number_ == reserved + 1 ? reserved : next_number_++;
+  }
+  const std::string name = segment_path(options_.directory, number);
+  Status status = files_.rename(path, name);
+  if (status && !mutant_is(Mutant::no_directory_sync)) {
+    status = files_.sync_directory(options_.directory);
+    if (!status) {
+      // A spare that may vanish in a power cut must not be used.
+      ignore(files_.remove(name), "the failure to name it is what counts");
+    }
+  }
+  KIFA_TRY(status);
+  add(number);
   return {};
 }
 
@@ -212,31 +230,17 @@ Result<bool> SegmentPool::make_one() {
   }
   const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
   Status status = fill(unfinished);
-  const MutexLock naming(naming_mutex_);
-  {
-    // A segment that was recycled while this one was filled may be in the log already: the log
-    // goes on in a higher number.
-    const MutexLock lock(mutex_);
-    number = next_number_ == number + 1 ? number : next_number_++;
-  }
-  const std::string path = segment_path(options_.directory, number);
   if (status) {
-    status = files_.rename(unfinished, path);
-  }
-  if (status && !mutant_is(Mutant::no_directory_sync)) {
-    status = files_.sync_directory(options_.directory);
+    status = name_spare(unfinished, number);
   }
   if (!status) {
-    // Whichever name it has got: a spare that may vanish in a power cut must not be used.
     ignore(files_.remove(unfinished), "the failure to make it is what counts");
-    ignore(files_.remove(path), "the failure to make it is what counts");
   }
   const MutexLock lock(mutex_);
   failure_ = status;
   if (!status) {
     return status;
   }
-  spares_.push_back(number);
   file_bytes_ += options_.segment_bytes;
   wanted_ = std::max<std::size_t>(1, 2 * taken_while_filling_);
   hurry_ = hurry_ && spares_.size() < wanted();

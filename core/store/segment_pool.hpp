@@ -16,8 +16,7 @@
 namespace kifa::store {
 
 // Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced,
-// renamed, and the directory synced. A spare is therefore complete or not there. Spares are taken
-// in the order of their numbers: the log never goes on in a lower number.
+// renamed, and the directory synced. A spare is therefore complete or not there.
 //
 // Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
 // on a thread of its
@@ -83,6 +82,8 @@ class SegmentPool final {
 
  private:
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Status name_spare(const std::string& path, std::uint64_t reserved = 0)
+      KIFA_EXCLUDES(mutex_, naming_mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
@@ -92,9 +93,7 @@ class SegmentPool final {
   io::FileSystem& files_;
   const Options options_;
 
-  // Held while a spare gets its name, and taken before mutex_: whoever has the lower number is in
-  // the pool first.
-  Mutex naming_mutex_;
+  Mutex naming_mutex_;  // from the number of a spare to its place among the spares
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
