@@ -8,6 +8,7 @@
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/table_format.hpp"
 
 namespace kifa::store {
 
@@ -15,6 +16,22 @@ namespace {
 
 constexpr std::size_t kDamagesMax =
     10'000;  // remembered one by one; the rest is counted with the last
+
+// What was durable once and stood behind the last file that is there.
+void lose_missing_end(LogScan& scan) {
+  const std::uint64_t durable_lsn = scan.status ? scan.status->durable_lsn : 0;
+  const Lsn first = scan.end.next_lsn;
+  if (scan.evidence <= scan.end.at || durable_lsn < first.value) {
+    return;
+  }
+  scan.damages.push_back({.segment = scan.evidence.segment,
+                          .offset = scan.evidence.offset,
+                          .first_lost = first,
+                          .last_lost = {durable_lsn},
+                          .why = "the end of the log before this place is missing"});
+  scan.lost_records += durable_lsn - first.value + 1;
+  scan.end.next_lsn = {durable_lsn + 1};
+}
 
 // Reads the log forward along its path, oldest segment first, and finds out where it ends and what
 // it has lost.
@@ -306,6 +323,7 @@ class ForwardPass final {
     }
     trim_covered();
     scan_.end = mark_;
+    lose_missing_end(scan_);
   }
 
   io::FileSystem& files_;
@@ -352,6 +370,25 @@ std::size_t first_segment_of(const LogScan& scan, const LogScanOptions& options)
   return first;
 }
 
+// Without a manifest nobody knows the tables; then the log must begin with the first record.
+Status check_whole(const LogScan& scan, const std::string& directory) {
+  const auto is_of_tables = [](const std::string& name) {
+    return manifest_version_of(name) || table_number_of(name);
+  };
+  const std::vector<std::string>& names = scan.manifest.names;
+  const auto named = std::ranges::find_if(names, is_of_tables);
+  const bool begins_with_first = !scan.path.empty() && scan.path.front().header.first_lsn <= 1;
+  if (scan.manifest.manifest || named == names.end() || begins_with_first) {
+    return {};
+  }
+  return {
+      Code::corrupt,
+      fmt::format("no manifest in {} can be read{}{}, and records are in tables ({}); nothing "
+                  "was changed: restore MANIFEST-* from a copy",
+                  directory, scan.manifest.damaged.empty() ? "" : ": ",
+                  scan.manifest.damaged.empty() ? "" : scan.manifest.damaged.front().why, *named)};
+}
+
 }  // namespace
 
 Event gap_event_of(const Damage& damage, std::string_view directory) {
@@ -371,14 +408,31 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
   return event;
 }
 
+std::vector<std::string> side_damages_of(const LogScan& scan, std::string_view directory) {
+  std::vector<std::string> texts;
+  for (const DamagedFile& file : scan.manifest.damaged) {
+    texts.push_back(fmt::format("{}: {}; the store goes on from an older manifest and its log",
+                                directory, file.why));
+  }
+  if (!scan.lost_checkpoints.empty()) {
+    texts.push_back(
+        fmt::format("{}: {}; sources without a checkpoint begin again, and records may "
+                    "be stored twice",
+                    directory, scan.lost_checkpoints));
+  }
+  return texts;
+}
+
 Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
   LogScan scan;
   KIFA_TRY(find_path(files, options, scan));
+  KIFA_TRY(check_whole(scan, options.directory));
   if (!options.only_tail) {
     KIFA_TRY(load_checkpoints(files, options.directory, scan));
   }
   if (scan.path.empty()) {
     scan.end = scan.flushed().mark;
+    lose_missing_end(scan);
     return scan;
   }
   KIFA_TRY(ForwardPass(files, options, scan).run(first_segment_of(scan, options)));

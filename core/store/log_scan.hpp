@@ -98,7 +98,13 @@ struct LogScanOptions {
   std::optional<Position> live_end = std::nullopt;
 };
 
-// not_found: no such directory, or no store in it. unsupported: a newer format.
+// What is damaged beside the log, a sentence each. No record is lost with it: an older manifest and
+// the log behind it say the same, and sources without checkpoints send again.
+[[nodiscard]] std::vector<std::string> side_damages_of(const LogScan& scan,
+                                                       std::string_view directory);
+
+// not_found: no such directory, or no store in it. unsupported: a newer format. corrupt: no
+// manifest can be read, and the log alone is not the whole store.
 Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options);
 
 }  // namespace kifa::store

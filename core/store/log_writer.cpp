@@ -910,7 +910,7 @@ StoreCounters LogWriter::counters() const {
 
 LogMark LogWriter::durable_mark() const {
   const MutexLock lock(mutex_);
-  return durable_;
+  return mutant_is(Mutant::flush_above_durable) ? issued_ : durable_;
 }
 
 void LogWriter::set_manifest_version(std::uint64_t version) {

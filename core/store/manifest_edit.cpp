@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "core/store/mutants.hpp"
+
 namespace kifa::store {
 
 namespace {
@@ -204,6 +206,9 @@ class Application final {
                        purge.tables[i], purge.tables.size());
       }
       add_to_purged(tables[i]);
+    }
+    if (mutant_is(Mutant::checkpoints_lost_with_purge)) {
+      after_.checkpoints = {};
     }
     tables.erase(tables.begin(), tables.begin() + static_cast<std::ptrdiff_t>(purge.tables.size()));
     return {};

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/store/mutants.hpp"
+
 namespace kifa::store {
 
 ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, LoadedManifest loaded,
@@ -13,7 +15,7 @@ ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, Loa
       pool_(pool),
       index_(index),
       highest_version_(loaded.highest_version),
-      next_number_(loaded.highest_file_number + 1) {
+      next_number_(mutant_is(Mutant::numbers_reused) ? 1 : loaded.highest_file_number + 1) {
   Manifest manifest;
   manifest.version = 0;
   manifest.store_id = store_id;
@@ -68,6 +70,9 @@ Status ManifestKeeper::commit(const Edit& edit, EditFacts facts) {
   auto after = apply(*before, edit, facts);
   if (!after) {
     return after.error();
+  }
+  if (mutant_is(Mutant::unlink_before_manifest)) {
+    remove_superseded(*after, *after);
   }
   ManifestWrite written = write_manifest(files_, directory_, *after);
   if (written.status.code() == Code::no_space && written.is_certain && pool_.release_reserve()) {

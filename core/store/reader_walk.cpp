@@ -16,7 +16,30 @@ Result<ReaderWalk::Pass> ReaderWalk::run(const LogScan& log) {
   if (pass && *pass == Pass::done && !done_) {
     pass = read_log();
   }
+  if (pass && *pass == Pass::done && !done_) {
+    pass = reach_end();
+  }
   return pass;
+}
+
+// The last files of the log may be missing.
+Result<ReaderWalk::Pass> ReaderWalk::reach_end() {
+  const Lsn end = std::min(selection_.last.next(), log_->end.next_lsn);
+  if (next_show_ >= end) {
+    return Pass::done;
+  }
+  const auto outdated = is_outdated({});
+  if (!outdated || *outdated) {
+    return outdated ? Result<Pass>(Pass::stale) : Result<Pass>(outdated.error());
+  }
+  expected_ = std::max(expected_, next_show_);
+  lose({.segment = log_->evidence.segment,
+        .offset = log_->evidence.offset,
+        .first_lost = {},
+        .last_lost = {},
+        .why = "the end of the log before this place is missing"},
+       end);
+  return Pass::done;
 }
 
 void ReaderWalk::advance(Lsn to) {
@@ -171,15 +194,28 @@ Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
   }
   for (std::uint64_t at = segment.begin; at < end && !done_;) {
     const SegmentScanner::Step step = scanner.look(at);
-    const bool readable = step.found == Found::frame || step.found == Found::salvageable;
-    if (readable && step.header.first_lsn >= expected_.value) {
+    const bool readable = (step.found == Found::frame || step.found == Found::salvageable) &&
+                          step.header.first_lsn >= expected_.value;
+    if (readable && step.header.first_lsn == expected_.value) {
       show_frame(step);
       at = step.next_offset;
       continue;
     }
-    const auto outdated = is_outdated({segment.header.number, at});
+    // What is missing before a frame stood anywhere, and may be in tables by now.
+    const auto outdated = is_outdated(readable ? Position{} : Position{segment.header.number, at});
     if (!outdated || *outdated) {
       return outdated ? Result<Pass>(Pass::stale) : Result<Pass>(outdated.error());
+    }
+    if (readable) {
+      lose({.segment = segment.header.number,
+            .offset = at,
+            .first_lost = {},
+            .last_lost = {},
+            .why = "the frames before it are missing"},
+           {step.header.first_lsn});
+      show_frame(step);
+      at = step.next_offset;
+      continue;
     }
     const auto next = scanner.find_frame(at + segment.header.block_bytes);
     lose({.segment = segment.header.number,

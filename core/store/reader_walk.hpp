@@ -45,6 +45,7 @@ class ReaderWalk final {
   Result<Pass> read_table(const TableInfo& table);
   Result<Pass> read_log();
   Result<Pass> read_segment(std::size_t index);
+  Result<Pass> reach_end();
   [[nodiscard]] std::uint64_t end_of(std::size_t index) const;
   [[nodiscard]] Lsn lsn_behind(std::size_t index, SegmentScanner& scanner,
                                std::optional<std::uint64_t> next) const;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/store/mutants.hpp"
+
 namespace kifa::store {
 
 namespace {
@@ -124,8 +126,8 @@ RetentionAnswer decide_retention(const RetentionQuestion& question) {
   }
   others = std::max(others, tables_below(tables, question.policy.purge_below));
   const std::size_t wanted = std::max(for_age, others);
-  const std::size_t allowed =
-      question.lowest_held ? tables_below(tables, *question.lowest_held) : tables.size();
+  const bool is_held = question.lowest_held && !mutant_is(Mutant::hold_ignored);
+  const std::size_t allowed = is_held ? tables_below(tables, *question.lowest_held) : tables.size();
   if (wanted > allowed) {
     answer.paused = fmt::format(
         "retention waits: table {} (LSN {} to {}) is to go, but a cursor or hold needs LSN {} and "
@@ -139,7 +141,7 @@ RetentionAnswer decide_retention(const RetentionQuestion& question) {
 }
 
 bool is_plausible(const TrustedClock& trusted, const ClockFacts& now, bool trusts_clock) {
-  if (now.is_synchronised || trusts_clock) {
+  if (now.is_synchronised || trusts_clock || mutant_is(Mutant::wrong_clock_believed)) {
     return true;
   }
   if (trusted.boot_id.empty()) {

@@ -56,7 +56,11 @@ Result<std::vector<std::byte>> read_whole_file(io::FileSystem& files, const std:
                                              path, info->bytes, bytes_max));
   }
   std::vector<std::byte> bytes(info->bytes);
-  const Result<std::size_t> read = (*file)->read_at(bytes, 0);
+  Result<std::size_t> read = (*file)->read_at(bytes, 0);
+  if (!read && read.error().code() == Code::io) {
+    // What may pass must not count as damage: a newer state would be given up for it.
+    read = (*file)->read_at(bytes, 0);
+  }
   if (!read) {
     const Status& failure = read.error();
     return failure.code() == Code::io ? Status(Code::corrupt, failure.message()) : failure;

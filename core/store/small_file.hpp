@@ -16,7 +16,8 @@ inline constexpr std::string_view kTemporarySuffix = ".tmp";
 // the disk lets it; a failed sync is never repeated.
 Status write_new_file(io::FileSystem& files, const std::string& path, ByteView bytes);
 
-// All bytes of a file of at most `bytes_max`. corrupt: it is larger, or the disk cannot read it;
+// All bytes of a file of at most `bytes_max`. corrupt: it is larger, or the disk cannot read it in
+// two attempts;
 // anything else: it could not be opened, which says nothing about what it holds.
 Result<std::vector<std::byte>> read_whole_file(io::FileSystem& files, const std::string& path,
                                                std::uint64_t bytes_max);

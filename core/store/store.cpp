@@ -73,6 +73,7 @@ std::uint64_t record_bytes_limit(const StoreOptions& options) {
 namespace {
 
 constexpr std::chrono::seconds kCloseTimeout{30};
+constexpr std::uint64_t kFlushBytesMin = 4_KiB;
 constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
 
 std::uint64_t system_seed() {
@@ -104,12 +105,12 @@ Status check_options(const StoreOptions& options) {
                         "most a quarter of a segment, and 16 MiB",
                         options.record_bytes_max, segment_bytes)};
   }
-  if (options.memtable_flush_bytes < 1_MiB || options.flush_segments == 0 ||
+  if (options.memtable_flush_bytes < kFlushBytesMin || options.flush_segments == 0 ||
       options.compaction_threshold < 2) {
     return {Code::invalid,
-            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, wal_flush ({} "
+            fmt::format("memtable_flush_threshold ({} bytes) must be at least {}, wal_flush ({} "
                         "segments) at least 1 and compaction_threshold ({}) at least 2",
-                        options.memtable_flush_bytes, options.flush_segments,
+                        options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
                         options.compaction_threshold)};
   }
   if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {
@@ -332,6 +333,13 @@ std::vector<LogSegment> StoreImpl::segments_in_use(const LogScan& scan, const Lo
 
 Status StoreImpl::look_at_damage(const LogScan& scan) {
   std::size_t told = 0;
+  for (const std::string& text : side_damages_of(scan, options_.directory)) {
+    if (options_.refuse_corruption) {
+      return {Code::corrupt,
+              fmt::format("{}; the store is not opened (on_corruption: refuse)", text)};
+    }
+    environment_.report(Severity::error, text);
+  }
   for (const Damage& damage : scan.damages) {
     const std::string text = gap_event_of(damage, options_.directory).text;
     if (options_.refuse_corruption) {
@@ -373,14 +381,15 @@ void StoreImpl::tell_about(const LogScan& scan) {
 }
 
 Status StoreImpl::make_pool(const LogScan& scan) {
-  SegmentPool::Options options{.directory = options_.directory,
-                               .segment_bytes = options_.segment_bytes,
-                               .disk_budget_bytes = options_.disk_budget_bytes,
-                               .file_bytes = scan.file_bytes,
-                               .next_number = scan.highest_number + 1,
-                               .used_segments = index_->segment_count(),
-                               .has_reserve = scan.has_reserve,
-                               .backlog_segments_max = backlog_segments_of(options_)};
+  SegmentPool::Options options{
+      .directory = options_.directory,
+      .segment_bytes = options_.segment_bytes,
+      .disk_budget_bytes = options_.disk_budget_bytes,
+      .file_bytes = scan.file_bytes,
+      .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
+      .used_segments = index_->segment_count(),
+       .has_reserve = scan.has_reserve,
+      .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {
     // The process that named them may have been killed before it synced their names.
@@ -497,6 +506,13 @@ void StoreImpl::add_events(const LogScan& scan) {
   for (const Damage& damage : scan.damages) {
     Event event = gap_event_of(damage, options_.directory);
     event.observed_unix_ns = environment_.clock.now_unix_ns();
+    writer_->add_event(std::move(event));
+  }
+  if (!scan.lost_checkpoints.empty()) {
+    Event event;
+    event.kind = EventKind::recovery;
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    event.text = fmt::format("checkpoints are lost: {}", scan.lost_checkpoints);
     writer_->add_event(std::move(event));
   }
   if (scan.dropped_tail) {

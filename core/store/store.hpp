@@ -39,7 +39,7 @@ struct StoreOptions {
   std::chrono::microseconds commit_delay{0};     // lets records gather although nobody else writes
   // What is not in tables stays in the log; a flush into tables begins at so many payload bytes, or
   // at so many segments (at most a quarter of the disk budget).
-  std::uint64_t memtable_flush_bytes = 4_MiB;  // at least 1 MiB
+  std::uint64_t memtable_flush_bytes = 4_MiB;  // at least 4 KiB; from a configuration 1 MiB
   std::uint32_t flush_segments = 4;            // at least 1
   // Appends wait when the log that is not in tables has reached this. 0: 1 GiB, at most half of the
   // disk budget.

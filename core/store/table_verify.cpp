@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/store/canonical.hpp"
+#include "core/store/mutants.hpp"
 #include "core/store/table_file.hpp"
 #include "core/store/table_reader.hpp"
 #include "core/store/table_writer.hpp"
@@ -327,7 +328,12 @@ Status TableReader::copy_to(TableWriter& to) {
   const Status scanned = scan(
       {},
       [&](const RecordView& record) {
-        return copy(record, [&] { return cursor.take_record(record.lsn); });
+        RecordView copied = record;
+        if (mutant_is(Mutant::compaction_changes_record) ||
+            mutant_is(Mutant::compaction_not_checked)) {
+          copied.flags ^= kRecordResent;
+        }
+        return copy(copied, [&] { return cursor.take_record(copied.lsn); });
       },
       [&](const Event& event) { return copy(event, [&] { return cursor.take_event(); }); },
       [&](const TableDamage& damage) {

@@ -114,7 +114,11 @@ TEST_CASE("foreign and unreadable files are told and left alone", "[store][curso
                       {.access = io::Access::read_write, .create = true})
                 .has_value());
   }
+  // Once is no damage: it is read again.
   disk.files.add_fault({.kind = io::CallKind::read, .path_contains = kForward.name});
+  CHECK(disk.list().cursors.size() == 1);
+  disk.files.add_fault(
+      {.kind = io::CallKind::read, .path_contains = kForward.name, .is_lasting = true});
   const CursorList list = disk.list();
   CHECK(list.cursors.empty());
   CHECK(list.foreign == std::vector<std::string>{".swp", "a b", "folder"});
@@ -122,6 +126,7 @@ TEST_CASE("foreign and unreadable files are told and left alone", "[store][curso
   REQUIRE(list.damaged.size() == 2);
   CHECK(list.damaged[0].name == "empty");
   CHECK(list.damaged[1].name == kForward.name);
+  disk.files.clear_faults();
   REQUIRE(remove_cursor(disk.files, kDirectory, "empty").is_ok());
   CHECK(disk.list().damaged.empty());
 }
