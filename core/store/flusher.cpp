@@ -29,6 +29,7 @@ class Flush final {
         plan_(plan),
         checkpoints_(checkpoints),
         mark_(plan.from.mark),
+        piece_first_(plan.from.mark.next_lsn),
         epoch_(plan.from.epoch) {}
 
   Result<FlushOutcome> run(const std::vector<LogSegment>& segments) {
@@ -49,7 +50,10 @@ class Flush final {
       mark_.totals = outcome_.damages.empty() ? mark_.totals : counted;
     }
     if (table_) {
-      KIFA_TRY(end_piece());
+      if (mark_.next_lsn != piece_first_ ||
+          piece_has_events_) {  // the last frame may have ended it
+        KIFA_TRY(end_piece());
+      }
       auto info = table_->finish();
       if (!info) {
         return info.error();
@@ -124,6 +128,8 @@ class Flush final {
 
   Status end_piece() {
     piece_bytes_ = 0;
+    piece_first_ = mark_.next_lsn;
+    piece_has_events_ = false;
     return table_->end_piece(Lsn{mark_.next_lsn.value - 1}).status();
   }
 
@@ -199,6 +205,7 @@ class Flush final {
 
   Status add_event(const Event& event) {
     ++mark_.totals.events;
+    piece_has_events_ = true;
     if (event.kind == EventKind::gap) {
       ++mark_.totals.gaps;
       mark_.totals.lost_records += event.records;
@@ -210,7 +217,9 @@ class Flush final {
   const std::string& directory_;
   const FlushPlan& plan_;
   CheckpointMap& checkpoints_;
-  LogMark mark_;  // behind what was taken
+  LogMark mark_;     // behind what was taken
+  Lsn piece_first_;  // the piece that is being gathered begins here
+  bool piece_has_events_ = false;
   std::uint64_t epoch_;
   std::unique_ptr<TableWriter> table_;
   FrameGroups groups_;

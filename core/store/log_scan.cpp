@@ -18,10 +18,11 @@ constexpr std::size_t kDamagesMax =
     10'000;  // remembered one by one; the rest is counted with the last
 
 // What was durable once and stood behind the last file that is there.
-void lose_missing_end(LogScan& scan) {
+void lose_missing_end(LogScan& scan, const LogScanOptions& options) {
   const std::uint64_t durable_lsn = scan.status ? scan.status->durable_lsn : 0;
   const Lsn first = scan.end.next_lsn;
-  if (scan.evidence <= scan.end.at || durable_lsn < first.value) {
+  // A living writer has gone on since it named its end.
+  if (options.live_end || scan.evidence <= scan.end.at || durable_lsn < first.value) {
     return;
   }
   scan.damages.push_back({.segment = scan.evidence.segment,
@@ -323,7 +324,7 @@ class ForwardPass final {
     }
     trim_covered();
     scan_.end = mark_;
-    lose_missing_end(scan_);
+    lose_missing_end(scan_, options_);
   }
 
   io::FileSystem& files_;
@@ -432,7 +433,7 @@ Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
   }
   if (scan.path.empty()) {
     scan.end = scan.flushed().mark;
-    lose_missing_end(scan);
+    lose_missing_end(scan, options);
     return scan;
   }
   KIFA_TRY(ForwardPass(files, options, scan).run(first_segment_of(scan, options)));

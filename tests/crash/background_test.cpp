@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/clock.hpp"
+#include "core/base/thread_annotations.hpp"
 #include "core/io/file_system.hpp"
 #include "core/store/reader.hpp"
 #include "core/store/store.hpp"
@@ -49,16 +50,33 @@ store::StoreOptions options_for(const Load& load, const std::string& directory) 
   return options;
 }
 
-// Opens the store with all its threads; what it complains about is a failure of the test.
+// The errors that a store tells of, on any thread.
+class Complaints final {
+ public:
+  void take(store::Severity severity, const std::string& text) {
+    const kifa::MutexLock lock(mutex_);
+    text_ += severity == store::Severity::error ? text + "\n" : "";
+  }
+  [[nodiscard]] std::string text() const {
+    const kifa::MutexLock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable kifa::Mutex mutex_;
+  std::string text_ KIFA_GUARDED_BY(mutex_);
+};
+
+// Opens the store with all its threads.
 std::unique_ptr<store::Store> open(const Load& load, const std::string& directory,
-                                   const kifa::Clock& clock, std::atomic<unsigned>& complaints) {
-  auto opened =
-      store::Store::open(options_for(load, directory),
-                         {.files = io::posix_file_system(),
-                          .clock = clock,
-                          .report = [&complaints](store::Severity severity, const std::string&) {
-                            complaints += severity == store::Severity::error ? 1 : 0;
-                          }});
+                                   const kifa::Clock& clock, Complaints& complaints) {
+  auto opened = store::Store::open(
+      options_for(load, directory),
+      {.files = io::posix_file_system(),
+       .clock = clock,
+       .report = [&complaints](store::Severity severity, const std::string& text) {
+         complaints.take(severity, text);
+       }});
   INFO(opened.status().message());
   REQUIRE(opened.has_value());
   return *std::move(opened);
@@ -147,7 +165,7 @@ void append_under_background_work(Load load) {
   const kifa::test::TemporaryDirectory parent(KIFA_TEST_BUILD_DIR);
   const std::string directory = parent.file("data");
   const kifa::SystemClock clock;
-  std::atomic<unsigned> complaints = 0;
+  Complaints complaints;
   {
     const auto store = open(load, directory, clock, complaints);
     std::atomic<bool> stop = false;
@@ -164,7 +182,7 @@ void append_under_background_work(Load load) {
     CHECK(store->durable_lsn().value == load.records);
     REQUIRE(store->close().is_ok());
   }
-  CHECK(complaints == 0);
+  CHECK(complaints.text() == "");
   auto reader = store::Reader::open(directory, io::posix_file_system());
   REQUIRE(reader.has_value());
   std::string wrong;

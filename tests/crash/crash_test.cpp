@@ -11,7 +11,7 @@ namespace crash = kifa::crash;
 
 namespace {
 
-constexpr std::uint64_t kSeeds = 6;  // the long form: 40
+constexpr std::uint64_t kSeeds = 4;  // the long form: 40
 constexpr std::uint64_t kWorkloads = 1;
 
 void sweep_profile(const std::string& name, crash::CrashKind kind = crash::CrashKind::power_cut) {

@@ -22,93 +22,99 @@ Weights with(Weights weights, const Weights& more) {
 }
 
 // What goes on behind the log, with small tables so that all of it happens in a short run.
+const Weights kBehind = {{Step::append_tiny, 2},  {Step::append_medium, 8},
+                         {Step::append_large, 2}, {Step::append_checkpoint, 2},
+                         {Step::append_async, 2}, {Step::idle, 2},
+                         {Step::pass_time, 1},    {Step::read, 1}};
+const Weights kOpens = {{Step::reopen, 2}, {Step::abandon, 2}, {Step::reopen_resized, 2}};
+const Weights kBehindErrors = {{Step::write_fails, 2},
+                               {Step::write_fails_partly, 1},
+                               {Step::write_is_short, 1},
+                               {Step::sync_fails, 2}};
+const Weights kHolds = {{Step::hold, 2}, {Step::release, 2}};
+constexpr std::uint64_t kFlushBytes = 16_KiB;
+
 std::vector<Profile> make_table_profiles() {
-  const Weights behind = {{Step::append_tiny, 2},  {Step::append_medium, 8},
-                          {Step::append_large, 2}, {Step::append_checkpoint, 2},
-                          {Step::append_async, 2}, {Step::idle, 2},
-                          {Step::pass_time, 1},    {Step::read, 1}};
-  const Weights opens = {{Step::reopen, 2}, {Step::abandon, 2}, {Step::reopen_resized, 2}};
-  const Weights errors = {{Step::write_fails, 2},
-                          {Step::write_fails_partly, 1},
-                          {Step::write_is_short, 1},
-                          {Step::sync_fails, 2}};
-  const Weights holds = {{Step::hold, 2}, {Step::release, 2}};
-  constexpr std::uint64_t kFlushBytes = 16_KiB;
   return {
       {.name = "tables",
-       .weights = behind,
+       .weights = kBehind,
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2},
       {.name = "tables in normal mode",
-       .weights = with(behind, {{Step::flush, 1}}),
+       .weights = with(kBehind, {{Step::flush, 1}}),
        .steps = 18,
        .flush_mode = store::FlushMode::normal,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 3},
       {.name = "tables and rotation",
-       .weights = with(behind, {{Step::append_large, 10}, {Step::append_huge, 2}}),
+       .weights = with(kBehind, {{Step::append_large, 10}, {Step::append_huge, 2}}),
        .steps = 9,
        .memtable_flush_bytes = 512_KiB,
        .compaction_threshold = 2},
       {.name = "tables and opening",
-       .weights = with(behind, opens),
+       .weights = with(kBehind, kOpens),
        .steps = 20,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2},
       {.name = "tables and modes",
-       .weights = with(behind, {{Step::switch_mode, 4}, {Step::reopen, 1}}),
+       .weights = with(kBehind, {{Step::switch_mode, 4}, {Step::reopen, 1}}),
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2},
       {.name = "tables and errors",
-       .weights = with(behind, with(errors, {{Step::abandon, 1}})),
+       .weights = with(kBehind, with(kBehindErrors, {{Step::abandon, 1}})),
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2},
       {.name = "tables on a full disk",
-       .weights = with(behind, {{Step::disk_full, 3}}),
+       .weights = with(kBehind, {{Step::disk_full, 3}}),
        .steps = 7,
        .memtable_flush_bytes = 64_KiB,
        .compaction_threshold = 2},
       {.name = "tables in a small budget",
-       .weights = with(behind, {{Step::append_large, 8}, {Step::append_huge, 2}}),
+       .weights = with(kBehind, {{Step::append_large, 8}, {Step::append_huge, 2}}),
        .steps = 18,
        .disk_budget_bytes = 8_MiB,
        .memtable_flush_bytes = 256_KiB,
        .compaction_threshold = 2},
+  };
+}
+
+std::vector<Profile> make_other_table_profiles() {
+  return {
       {.name = "tables in the fallback",
-       .weights = with(behind, {{Step::switch_mode, 2}, {Step::abandon, 1}}),
+       .weights = with(kBehind, {{Step::switch_mode, 2}, {Step::abandon, 1}}),
        .steps = 20,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2,
        .accepts_direct = false},
       {.name = "retention",
-       .weights = with(behind, {{Step::reopen, 1}, {Step::abandon, 1}}),
+       .weights = with(kBehind, {{Step::reopen, 1}, {Step::abandon, 1}}),
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 3,
        .retention_bytes = 64_KiB},
       {.name = "retention and holds",
-       .weights = with(behind, with(holds, {{Step::abandon, 1}})),
+       .weights = with(kBehind, with(kHolds, {{Step::abandon, 1}})),
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 3,
        .retention_bytes = 48_KiB},
       {.name = "a wrong clock",
-       .weights = with(behind, {{Step::jump_clock, 3}, {Step::reopen, 1}}),
+       .weights = with(kBehind, {{Step::jump_clock, 3}, {Step::reopen, 1}}),
        .steps = 16,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 3,
        .retention_age = std::chrono::hours(24 * 30)},
       {.name = "tables with helper threads",
-       .weights = with(behind, {{Step::switch_mode, 1}, {Step::reopen, 1}}),
+       .weights = with(kBehind, {{Step::switch_mode, 1}, {Step::reopen, 1}}),
        .steps = 24,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2,
        .background_threads = true},
       {.name = "short tables",
-       .weights = with(behind, with(opens, {{Step::switch_mode, 1}})),
+       .weights = with(kBehind, with(kOpens, {{Step::switch_mode, 1}})),
        .steps = 10,
        .memtable_flush_bytes = kFlushBytes,
        .compaction_threshold = 2,
@@ -179,6 +185,7 @@ const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = [] {
     std::vector<Profile> every = make_log_profiles();
     std::ranges::move(make_table_profiles(), std::back_inserter(every));
+    std::ranges::move(make_other_table_profiles(), std::back_inserter(every));
     return every;
   }();
   return all;

@@ -165,5 +165,22 @@ TEST_CASE("a clock that jumps far ahead removes nothing by age", "[store][retent
   fixture.require_records(1, 300);
 }
 
+TEST_CASE("a flush may end with the very frame that fills a piece", "[store][tables]") {
+  TablesFixture fixture;
+  fixture.options.segment_bytes = 64_MiB;
+  fixture.options.memtable_flush_bytes = 16_MiB;  // as many as a piece
+  fixture.options.record_bytes_max = 1_MiB;
+  auto store = fixture.open();
+  const std::string payload(1_MiB, 'p');
+  for (int i = 0; i < 16; ++i) {
+    REQUIRE(append_text(*store, payload));
+  }
+  fixture.work(*store);
+  const StoreStats stats = fixture.stats();
+  CHECK(stats.tables[0] == 1);
+  CHECK(stats.table_payload_bytes == 16_MiB);
+  REQUIRE(store->close().is_ok());
+}
+
 }  // namespace
 }  // namespace kifa::store
