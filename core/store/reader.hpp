@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,9 @@ struct Selection {
   std::int64_t max_unix_ns = INT64_MAX;  // nothing is concluded from the order
   std::string_view pipeline = {};        // empty: any
   std::string_view source = {};
+  // Events with a lower number are left out: whoever reads on behind what he has seen does not get
+  // those behind his last record again.
+  std::uint64_t first_event = 0;
 };
 
 struct StoreStats {
@@ -60,8 +64,8 @@ struct StoreStats {
 //
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
 // never beyond, also while tables are joined and the log is flushed under it; only retention may
-// take records away that it has not come to, and then says so by an event. Memory: the manifest, and
-// a block of a table or a frame of the log.
+// take records away that it has not come to, and then says so by an event. Memory: the manifest,
+// and a block of a table or a frame of the log.
 //
 // Threads: confined to one.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
@@ -78,11 +82,24 @@ class Reader {
 
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;
   virtual Status refresh() = 0;
+  // Returns true when more is durable than this reader shows, after a refresh, at the latest
+  // milliseconds after it became so; false when the time is over or a signal came. What comes after
+  // the last record seen is then read by a scan from the next LSN, which costs no more than what is
+  // new:
+  //
+  //   for (Selection next; running; ) {
+  //     reader.scan(next, [&](const RecordView& record) { ...; next.first = record.lsn.next(); ...
+  //     while (running && !*reader.wait_for_more(1s)) {}
+  //   }
+  //
+  // The writer may be another process or this one, may stop, and may come back.
+  virtual Result<bool> wait_for_more(std::chrono::milliseconds timeout) = 0;
 
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
-  virtual Status scan(const Selection& selection, const OnRecord& on_record, const OnEvent& on_event) = 0;
+  virtual Status scan(const Selection& selection, const OnRecord& on_record,
+                      const OnEvent& on_event) = 0;
 
   virtual Result<StoreStats> stats() = 0;
 };
