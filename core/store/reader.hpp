@@ -83,13 +83,13 @@ class Reader {
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;
   virtual Status refresh() = 0;
   // Returns true when more is durable than this reader shows, after a refresh, at the latest
-  // milliseconds after it became so; false when the time is over or a signal came. What comes after
-  // the last record seen is then read by a scan from the next LSN, which costs no more than what is
-  // new:
+  // milliseconds after it became so; false when the time is over or a signal came. A scan that
+  // begins behind the last one costs no more than what is new:
   //
-  //   for (Selection next; running; ) {
-  //     reader.scan(next, [&](const RecordView& record) { ...; next.first = record.lsn.next(); ...
-  //     while (running && !*reader.wait_for_more(1s)) {}
+  //   for (Selection next; running; next.first = reader.durable_lsn().next()) {
+  //     reader.scan(next, on_record, on_event);
+  //     while (running && !*reader.wait_for_more(1s)) {
+  //     }
   //   }
   //
   // The writer may be another process or this one, may stop, and may come back.
