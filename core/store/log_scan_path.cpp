@@ -26,8 +26,7 @@ using Candidates = std::map<std::uint64_t, Candidate>;
 
 bool is_known_name(std::string_view name) {
   return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
-         manifest_version_of(name) || table_number_of(name) ||
-         checkpoints_number_of(name) ||
+         manifest_version_of(name) || table_number_of(name) || checkpoints_number_of(name) ||
          (name.ends_with(kQuarantineSuffix) &&
           segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
 }
@@ -52,9 +51,9 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         continue;
       }
     }
-    const std::string_view stem(entry.name.data(),
-                                entry.name.size() - std::min(entry.name.size(),
-                                                             kUnfinishedSuffix.size()));
+    const std::string_view stem(
+        entry.name.data(),
+        entry.name.size() - std::min(entry.name.size(), kUnfinishedSuffix.size()));
     if (entry.name.ends_with(kUnfinishedSuffix) &&
         (segment_number_of(stem) || manifest_version_of(stem))) {
       scan.leftovers.push_back(entry.name);

@@ -131,7 +131,8 @@ bool Maintenance::settled(const char* what, const Status& status) {
   }
   retry_after_ns_ = std::clamp(retry_after_ns_ * 2, kRetryFirstNs, kRetryLastNs);
   retry_at_ns_ = last_edit_ns_ + retry_after_ns_;
-  const std::string text = fmt::format("{} of {} is put off: {}", what, directory_, status.message());
+  const std::string text =
+      fmt::format("{} of {} is put off: {}", what, directory_, status.message());
   if (text != told_) {
     told_ = text;
     const bool is_space = status.code() == Code::no_space;
@@ -179,8 +180,8 @@ EditFacts Maintenance::facts(std::uint64_t table_bytes, std::uint64_t other_byte
   facts.written_more = {.log = log_bytes - std::exchange(log_bytes_told_, log_bytes),
                         .tables = table_bytes,
                         .manifests = other_bytes};
-  facts.clock = next_trusted_clock(parts_.keeper.current()->clock, clock_facts(),
-                                   parts_.options.trust_clock);
+  facts.clock =
+      next_trusted_clock(parts_.keeper.current()->clock, clock_facts(), parts_.options.trust_clock);
   facts.highest_event = parts_.writer.durable_mark().next_event - 1;
   return facts;
 }
@@ -215,15 +216,14 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
   Status status;
   if (outcome->checkpoints_changed) {
     checkpoints_number = parts_.keeper.take_number();
-    const auto written = write_checkpoints(files_, directory_, manifest.store_id,
-                                           checkpoints_number, checkpoints);
+    const auto written =
+        write_checkpoints(files_, directory_, manifest.store_id, checkpoints_number, checkpoints);
     status = written.status();
     if (written) {
       outcome->edit.checkpoints = *written;
     }
   }
-  const std::uint64_t side_bytes =
-      outcome->edit.checkpoints ? outcome->edit.checkpoints->bytes : 0;
+  const std::uint64_t side_bytes = outcome->edit.checkpoints ? outcome->edit.checkpoints->bytes : 0;
   if (status && !mutant_is(Mutant::no_table_directory_sync)) {
     status = files_.sync_directory(directory_);
   }
@@ -350,9 +350,9 @@ Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answe
   event.first_lost = first;
   event.last_lost = last;
   event.records = records;
-  event.text = fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
-                           answer.is_for_age ? "older than the age that is kept"
-                                             : "more bytes than are kept");
+  event.text = fmt::format(
+      "retention removes LSN {} to {}, {}", first.value, last.value,
+      answer.is_for_age ? "older than the age that is kept" : "more bytes than are kept");
   parts_.writer.add_event(std::move(event));
   KIFA_TRY(parts_.writer.flush(kFlushTimeout));
   KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));

@@ -27,10 +27,10 @@ class SegmentPool final {
   struct Options {
     std::string directory;
     std::uint64_t segment_bytes = 16_MiB;
-    std::uint64_t disk_budget_bytes = 0;  // 0: none
-    std::uint64_t file_bytes = 0;         // all files that are there now
-    std::uint64_t next_number = 1;        // never used by any file
-    std::uint64_t used_segments = 0;      // taken and not given back: the log
+    std::uint64_t disk_budget_bytes = 0;     // 0: none
+    std::uint64_t file_bytes = 0;            // all files that are there now
+    std::uint64_t next_number = 1;           // never used by any file
+    std::uint64_t used_segments = 0;         // taken and not given back: the log
     std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
   };
   static constexpr std::size_t kSparesMax = 8;
@@ -50,7 +50,8 @@ class SegmentPool final {
   // Takes in a complete spare that is there already.
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
   // Renames a segment that nobody needs to the next number and takes it in; its old frames carry an
-  // old number and epoch. With enough spares, or when its size is not the one wanted, it is removed.
+  // old number and epoch. With enough spares, or when its size is not the one wanted, it is
+  // removed.
   Status recycle(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
   // The same for a segment that was taken: the log is one segment shorter.
   Status give_back(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);

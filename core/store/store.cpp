@@ -120,9 +120,10 @@ Status check_options(const StoreOptions& options) {
   }
   if (options.disk_budget_bytes != 0 &&
       options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {
-    return {Code::invalid,
-            fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
-                        options.log_backlog_bytes_max, options.disk_budget_bytes)};
+    return {
+        Code::invalid,
+        fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
+                    options.log_backlog_bytes_max, options.disk_budget_bytes)};
   }
   if (options.sync_records == 0 || options.sync_bytes == 0 || options.sync_interval.count() <= 0) {
     return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
@@ -275,15 +276,15 @@ Status StoreImpl::start() {
 void StoreImpl::make_maintenance(const LogScan& scan) {
   std::vector<Damage> known = scan.damages;
   known.insert(known.end(), scan.known_damages.begin(), scan.known_damages.end());
-  maintenance_ = std::make_unique<Maintenance>(
-      Maintenance::Parts{.options = options_,
-                         .environment = environment_,
-                         .keeper = *keeper_,
-                         .pool = *pool_,
-                         .index = *index_,
-                         .writer = *writer_,
-                         .known_damages = std::move(known)},
-      scan.flushed_checkpoints);
+  maintenance_ =
+      std::make_unique<Maintenance>(Maintenance::Parts{.options = options_,
+                                                       .environment = environment_,
+                                                       .keeper = *keeper_,
+                                                       .pool = *pool_,
+                                                       .index = *index_,
+                                                       .writer = *writer_,
+                                                       .known_damages = std::move(known)},
+                                    scan.flushed_checkpoints);
 }
 
 // Without threads the steps behind the log are taken between appends.
@@ -411,8 +412,8 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
     start.store_id[8] = static_cast<std::uint8_t>((start.store_id[8] & 0x3FU) | 0x80U);
   }
   start.open_epoch = random();
-  start.mark = normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(),
-                          scan);
+  start.mark =
+      normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(), scan);
   start.mark_epoch = scan.flushed().epoch;
   for (const LogSegment& segment : scan.path) {
     if (segment.header.number == start.mark.at.segment) {

@@ -50,9 +50,9 @@ struct StoreOptions {
   // all tables together are larger. Age counts only by a clock that can be believed. 0: never.
   std::chrono::nanoseconds retention_age{0};
   std::uint64_t retention_bytes = 0;
-  bool trust_clock = false;  // the operator vouches for the wall clock
-  bool refuse_corruption = false;                // on_corruption: refuse instead of continue
-  bool allow_network = false;                    // write to a network file system all the same
+  bool trust_clock = false;        // the operator vouches for the wall clock
+  bool refuse_corruption = false;  // on_corruption: refuse instead of continue
+  bool allow_network = false;      // write to a network file system all the same
 };
 
 // The most that `record_bytes_max` may be with these options: a record takes at most a quarter of a
