@@ -35,23 +35,39 @@ void SegmentPool::add(std::uint64_t number) {
   spares_.push_back(number);
 }
 
-Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
-  const std::string path = segment_path(options_.directory, number);
-  std::uint64_t next = 0;
+// The log is found by going back from its highest number, so spares must be taken in the order of
+// their numbers: a number is given when the file is ready, and nobody else names one meanwhile.
+Status SegmentPool::name_spare(const std::string& path, bool syncs) {
+  const MutexLock naming(naming_);
+  std::uint64_t number = 0;
   {
     const MutexLock lock(mutex_);
-    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0)) {
-      next = next_number_++;
-    }
+    number = next_number_++;
   }
-  if (next == 0) {
-    KIFA_TRY(files_.remove(path));
-    add_bytes(-static_cast<std::int64_t>(bytes));
-    return {};
+  const std::string named = segment_path(options_.directory, number);
+  KIFA_TRY(files_.rename(path, named));
+  const Status synced = syncs ? files_.sync_directory(options_.directory) : Status();
+  if (!synced) {
+    // A spare that may vanish in a power cut must not be used.
+    ignore(files_.remove(named), "the failure to sync its name is what counts");
+    return synced;
   }
-  KIFA_TRY(files_.rename(path, segment_path(options_.directory, next)));
-  KIFA_TRY(files_.sync_directory(options_.directory));
-  add(next);
+  add(number);
+  return {};
+}
+
+Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
+  const std::string path = segment_path(options_.directory, number);
+  bool is_wanted = false;
+  {
+    const MutexLock lock(mutex_);
+    is_wanted = bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
+  }
+  if (is_wanted) {
+    return name_spare(path, true);
+  }
+  KIFA_TRY(files_.remove(path));
+  add_bytes(-static_cast<std::int64_t>(bytes));
   return {};
 }
 
@@ -206,29 +222,23 @@ Result<bool> SegmentPool::make_one() {
                       options_.directory, file_bytes_, options_.disk_budget_bytes));
       return failure_;
     }
-    number = next_number_++;
+    number = next_number_;  // of the unfinished file; a segment may take it meanwhile
     taken_while_filling_ = 0;
   }
-  const std::string path = segment_path(options_.directory, number);
-  const std::string unfinished = path + ".tmp";
+  const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
   Status status = fill(unfinished);
   if (status) {
-    status = files_.rename(unfinished, path);
-  }
-  if (status && !mutant_is(Mutant::no_directory_sync)) {
-    status = files_.sync_directory(options_.directory);
+    status = name_spare(unfinished, !mutant_is(Mutant::no_directory_sync));
   }
   if (!status) {
-    // Whichever name it has got: a spare that may vanish in a power cut must not be used.
     ignore(files_.remove(unfinished), "the failure to make it is what counts");
-    ignore(files_.remove(path), "the failure to make it is what counts");
   }
   const MutexLock lock(mutex_);
   failure_ = status;
   if (!status) {
+    next_number_ = std::max(next_number_, number + 1);  // the unfinished file may still be there
     return status;
   }
-  spares_.push_back(number);
   file_bytes_ += options_.segment_bytes;
   wanted_ = std::max<std::size_t>(1, 2 * taken_while_filling_);
   hurry_ = hurry_ && spares_.size() < wanted();

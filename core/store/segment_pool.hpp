@@ -58,7 +58,7 @@ class SegmentPool final {
   // Files of others came (or went): they count against the budget as well.
   void add_bytes(std::int64_t bytes) KIFA_EXCLUDES(mutex_);
 
-  // The oldest spare; unavailable: none is ready.
+  // The spare with the lowest number, which is higher than all before; unavailable: none is ready.
   Result<Spare> take() KIFA_EXCLUDES(mutex_);
   [[nodiscard]] bool has_spare() const KIFA_EXCLUDES(mutex_);
   // Whether the log may become longer by a segment: false until what it holds was flushed.
@@ -82,6 +82,7 @@ class SegmentPool final {
 
  private:
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Status name_spare(const std::string& path, bool syncs) KIFA_EXCLUDES(naming_, mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
   void run(std::stop_token stop);
@@ -91,6 +92,7 @@ class SegmentPool final {
   io::FileSystem& files_;
   const Options options_;
 
+  Mutex naming_;  // taken before mutex_, never inside it
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
