@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "core/base/clock.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
+#include "core/store/manifest_files.hpp"
 #include "core/store/reader_walk.hpp"
 #include "core/store/status_file.hpp"
 
@@ -18,7 +20,7 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 5;   // a writer that starts or stops meanwhile changes the picture
+constexpr int kLookTriesMax = 50;  // a writer that starts, stops or flushes changes the picture
 // How often STATUS is looked at where it cannot be watched.
 constexpr std::chrono::milliseconds kLookInterval{100};
 
@@ -37,6 +39,7 @@ class ReaderImpl final : public Reader {
  private:
   Status reload();
   Status look(bool live);
+  Result<bool> has_moved(const Status& looked);
   Status make_tail_durable();
   Result<bool> has_more();
   bool go_on_to(const StatusSlot& status);
@@ -162,7 +165,7 @@ Status ReaderImpl::reload() {
   if (info->type != io::FileType::directory) {
     return {Code::io, fmt::format("{} is not a directory, so it is no store", directory_)};
   }
-  for (int attempt = 0; attempt < kOpenTriesMax; ++attempt) {
+  for (int attempt = 0; attempt < kLookTriesMax; ++attempt) {
     const auto status = read_status(files_, directory_);
     if (!status) {
       return status.error().with_context(directory_);
@@ -171,7 +174,15 @@ Status ReaderImpl::reload() {
     if (!live) {
       return live.error();
     }
-    KIFA_TRY(look(*live));
+    const Status looked = look(*live);
+    const auto moved = has_moved(looked);
+    if (!moved) {
+      return moved.error();
+    }
+    if (*moved) {
+      continue;
+    }
+    KIFA_TRY(looked);
     // Nobody may have begun or ended to write meanwhile: what was concluded without a writer must
     // not be shown beside one.
     const auto after = read_status(files_, directory_);
@@ -181,8 +192,24 @@ Status ReaderImpl::reload() {
     }
   }
   return {Code::unavailable,
-          fmt::format("the store in {} is being opened or closed again and again; try later",
-                      directory_)};
+          fmt::format("the store in {} changes faster than it can be read; try later", directory_)};
+}
+
+// Whether the flush gave back segments while they were looked at: what one manifest needs stays
+// until the next but one.
+Result<bool> ReaderImpl::has_moved(const Status& looked) {
+  if (looked.sys_errno() == ENOENT) {
+    return true;
+  }
+  if (!looked) {
+    return false;
+  }
+  const auto newest = load_manifest(files_, directory_);
+  if (!newest) {
+    return newest.error();
+  }
+  const std::uint64_t known = log_.manifest.manifest ? log_.manifest.manifest->version : 0;
+  return newest->manifest && newest->manifest->version > known + 1;
 }
 
 Status ReaderImpl::look(bool live) {
