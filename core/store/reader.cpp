@@ -39,7 +39,6 @@ class ReaderImpl final : public Reader {
  private:
   Status reload();
   Status look(bool live);
-  Result<bool> has_moved(const Status& looked);
   Status make_tail_durable();
   Result<bool> has_more();
   bool go_on_to(const StatusSlot& status);
@@ -55,6 +54,19 @@ class ReaderImpl final : public Reader {
   std::unique_ptr<io::FileWatch> watch_;
   bool cannot_watch_ = false;
 };
+
+// The highest version of any manifest in the directory.
+Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& directory) {
+  const auto entries = files.list(directory);
+  if (!entries) {
+    return entries.error();
+  }
+  std::uint64_t newest = 0;
+  for (const io::DirectoryEntry& entry : *entries) {
+    newest = std::max(newest, manifest_version_of(entry.name).value_or(0));
+  }
+  return newest;
+}
 
 Result<bool> is_live(io::FileSystem& files, const std::string& directory,
                      const std::optional<StatusSlot>& status) {
@@ -174,12 +186,15 @@ Status ReaderImpl::reload() {
     if (!live) {
       return live.error();
     }
+    // Manifest and log must be of one moment: what the one names may be gone from the other when a
+    // writer has gone on between them.
+    const auto before = newest_manifest(files_, directory_);
     const Status looked = look(*live);
-    const auto moved = has_moved(looked);
-    if (!moved) {
-      return moved.error();
+    const auto newest = newest_manifest(files_, directory_);
+    if (!before || !newest) {
+      return before ? newest.error() : before.error();
     }
-    if (*moved) {
+    if (*newest != *before || looked.sys_errno() == ENOENT) {
       continue;
     }
     KIFA_TRY(looked);
@@ -193,23 +208,6 @@ Status ReaderImpl::reload() {
   }
   return {Code::unavailable,
           fmt::format("the store in {} changes faster than it can be read; try later", directory_)};
-}
-
-// Whether the flush gave back segments while they were looked at: what one manifest needs stays
-// until the next but one.
-Result<bool> ReaderImpl::has_moved(const Status& looked) {
-  if (looked.sys_errno() == ENOENT) {
-    return true;
-  }
-  if (!looked) {
-    return false;
-  }
-  const auto newest = load_manifest(files_, directory_);
-  if (!newest) {
-    return newest.error();
-  }
-  const std::uint64_t known = log_.manifest.manifest ? log_.manifest.manifest->version : 0;
-  return newest->manifest && newest->manifest->version > known + 1;
 }
 
 Status ReaderImpl::look(bool live) {

@@ -159,9 +159,10 @@ class StoreImpl final : public Store {
   }
   Status flush(std::chrono::nanoseconds timeout) override { return writer_->flush(timeout); }
   Status set_flush_mode(FlushMode mode) override {
-    const Status status = writer_->set_flush_mode(mode);
+    KIFA_TRY(writer_->set_flush_mode(mode));
     maintenance_->on_change();
-    return status;
+    // The power may be about to fail: nothing that was taken is left waiting.
+    return mode == FlushMode::emergency ? writer_->flush(kCloseTimeout) : Status();
   }
   [[nodiscard]] FlushMode flush_mode() const override { return writer_->flush_mode(); }
   [[nodiscard]] Lsn durable_lsn() const override { return writer_->durable_lsn(); }

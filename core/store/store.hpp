@@ -124,6 +124,8 @@ class Store {
   // with the failure.
   virtual Status flush(std::chrono::nanoseconds timeout) = 0;
 
+  // Leaving normal mode returns when all that was written before is durable, entering emergency
+  // mode when all that was accepted is.
   virtual Status set_flush_mode(FlushMode mode) = 0;
   [[nodiscard]] virtual FlushMode flush_mode() const = 0;
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;

@@ -66,18 +66,11 @@ class Kifa final : public sdk::Sink {
         std::chrono::nanoseconds(settings.duration_ns("sync_interval")));
     options_.commit_delay = std::chrono::ceil<std::chrono::microseconds>(
         std::chrono::nanoseconds(settings.duration_ns("commit_delay")));
-    options_.record_bytes_max =
-        std::min<std::uint64_t>(host().record_bytes_max(), store::record_bytes_limit(options_));
-    return {};
+    options_.record_bytes_max = store::record_bytes_limit(options_);
+    return check_record_limit(segment_mib);
   }
 
   sdk::Status start() override {
-    if (options_.record_bytes_max < host().record_bytes_max()) {
-      host().warn("with its segment_size_mib and disk_budget this store takes records of at most " +
-                  std::to_string(options_.record_bytes_max) +
-                  " bytes, and a longer one stops the pipeline: make them larger, or "
-                  "record_bytes_max of the framings smaller");
-    }
     kifa::Result<StorePool::Lease> lease = process_stores().acquire(host(), options_);
     if (!lease) {
       return to_sdk(lease.error());
@@ -125,6 +118,11 @@ class Kifa final : public sdk::Sink {
     return {};
   }
 
+  sdk::Status shift_mode(std::int32_t step, std::uint64_t request) override {
+    return lease_.store == nullptr ? sdk::Status()
+                                   : to_sdk(lease_.store->shift_mode(step, request));
+  }
+
   sdk::Status stop(std::int64_t deadline_mono_ns) override {
     if (lease_.store == nullptr) {
       return {};
@@ -135,6 +133,25 @@ class Kifa final : public sdk::Sink {
   }
 
  private:
+  // A record that the framings let through has to fit: finding out at the first long one would stop
+  // the pipeline.
+  [[nodiscard]] sdk::Status check_record_limit(std::int64_t segment_mib) const {
+    const std::uint64_t kept = options_.record_bytes_max;
+    const std::uint64_t framed = host().record_bytes_max();
+    if (framed <= kept) {
+      return {};
+    }
+    std::string why = "segment_size_mib " + std::to_string(segment_mib);
+    if (options_.disk_budget_bytes != 0) {
+      why += " with disk_budget " + std::to_string(options_.disk_budget_bytes >> 20U) + "MiB";
+    }
+    return sdk::Status::invalid(why + " allows records of at most " + std::to_string(kept >> 10U) +
+                                "KiB, but the framings of this pipeline let through " +
+                                std::to_string(framed >> 10U) +
+                                "KiB: write `record_bytes_max: " + std::to_string(kept >> 10U) +
+                                "KiB` in each `framing:`, or make the store larger");
+  }
+
   kifa::Status give_back() {
     if (lease_.store == nullptr) {
       return {};

@@ -133,6 +133,27 @@ void SharedStore::report(store::Severity severity, const std::string& message) {
   }
 }
 
+Status SharedStore::shift_mode(std::int32_t step, std::uint64_t request) {
+  const MutexLock lock(shift_mutex_);
+  if (request == last_shift_) {
+    return {};
+  }
+  last_shift_ = request;
+  constexpr store::FlushMode kModes[] = {store::FlushMode::normal, store::FlushMode::cautious,
+                                         store::FlushMode::emergency};
+  const int now = static_cast<int>(store_->flush_mode());
+  const int next = std::clamp(now + step, 0, 2);
+  if (next == now) {
+    report(store::Severity::info, "the flush mode stays " + std::string(to_string(kModes[now])) +
+                                      ": there is no " + (step > 0 ? "safer" : "faster") + " one");
+    return {};
+  }
+  KIFA_TRY(store_->set_flush_mode(kModes[next]));
+  report(store::Severity::info, "flush mode " + std::string(to_string(kModes[now])) + " to " +
+                                    std::string(to_string(kModes[next])));
+  return {};
+}
+
 Result<StorePool::Lease> StorePool::acquire(sdk::Host host, const store::StoreOptions& options) {
   const MutexLock lock(mutex_);
   if (const Result<io::FileInfo> there = files_.info(options.directory); there) {
