@@ -127,7 +127,7 @@ struct Case {
   std::function<void(Shop&)> prepare = [](Shop&) {};
 };
 
-std::vector<Case> cases() {
+std::vector<Case> cases_of_the_log() {
   return {
       {.name = "an append", .work = [](Shop& shop) { shop.append(1); }},
       {.name = "an append that waits in normal mode",
@@ -149,6 +149,34 @@ std::vector<Case> cases() {
       {.name = "a rotation",
        .work = [](Shop& shop) { shop.append(110); },  // 12 KiB of log each, 1 MiB segments
        .prepare = [](Shop& shop) { shop.options.memtable_flush_bytes = 64_MiB; }},
+      {.name = "close", .work = [](Shop& shop) { shop.close(); }},
+      {.name = "close and open",
+       .work =
+           [](Shop& shop) {
+             shop.append(kRecordsForTable);
+             shop.close();
+             shop.open();
+           }},
+      {.name = "recovery",
+       .work =
+           [](Shop& shop) {
+             shop.append(5);
+             shop.lose_power();
+             shop.open();
+           }},
+      {.name = "recovery and an append",
+       .work =
+           [](Shop& shop) {
+             shop.append(kRecordsForTable);
+             shop.lose_power();
+             shop.open();
+             shop.append(1);
+           }},
+  };
+}
+
+std::vector<Case> cases_of_tables() {
+  return {
       {.name = "a flush",
        .work =
            [](Shop& shop) {
@@ -177,34 +205,11 @@ std::vector<Case> cases() {
              shop.options.compaction_enabled = false;
              shop.options.retention_bytes = 1_MiB;
            }},
-      {.name = "close", .work = [](Shop& shop) { shop.close(); }},
-      {.name = "close and open",
-       .work =
-           [](Shop& shop) {
-             shop.append(kRecordsForTable);
-             shop.close();
-             shop.open();
-           }},
-      {.name = "recovery",
-       .work =
-           [](Shop& shop) {
-             shop.append(5);
-             shop.lose_power();
-             shop.open();
-           }},
-      {.name = "recovery and an append",
-       .work =
-           [](Shop& shop) {
-             shop.append(kRecordsForTable);
-             shop.lose_power();
-             shop.open();
-             shop.append(1);
-           }},
   };
 }
 
-void run_cases(const std::string& type) {
-  for (const Case& one : cases()) {
+void run_cases(const std::string& type, const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
     INFO("the power goes after " << one.name << ", on " << type);
     const test::TemporaryDirectory directory;
     const auto disk = test::loop_disk_or_skip(directory.path(), type);
@@ -231,9 +236,21 @@ void run_cases(const std::string& type) {
   }
 }
 
-TEST_CASE("after every operation on ext4 the power may go", "[realfs]") { run_cases("ext4"); }
+TEST_CASE("after every operation of the log on ext4 the power may go", "[realfs]") {
+  run_cases("ext4", cases_of_the_log());
+}
 
-TEST_CASE("after every operation on xfs the power may go", "[realfs]") { run_cases("xfs"); }
+TEST_CASE("after every operation of the log on xfs the power may go", "[realfs]") {
+  run_cases("xfs", cases_of_the_log());
+}
+
+TEST_CASE("after every operation on tables on ext4 the power may go", "[realfs]") {
+  run_cases("ext4", cases_of_tables());
+}
+
+TEST_CASE("after every operation on tables on xfs the power may go", "[realfs]") {
+  run_cases("xfs", cases_of_tables());
+}
 
 }  // namespace
 }  // namespace kifa::store
