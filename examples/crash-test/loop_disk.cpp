@@ -19,7 +19,9 @@ using kifa::Status;
 
 namespace {
 
-constexpr off_t kImageBytes = off_t{1} << 30U;  // sparse
+constexpr off_t kImageBytes = off_t{1} << 30U;  // sparse, as the next
+constexpr off_t kInnerImageBytes = off_t{3} << 28U;
+constexpr const char* kOuterType = "ext4";
 constexpr unsigned long kShutdown = _IOR('X', 125, std::uint32_t);
 constexpr std::uint32_t kWithoutJournal = 2;
 constexpr int kUnmountTriesMax = 500;
@@ -57,6 +59,26 @@ Status run(std::vector<std::string> words) {
               : words[0] + " " + words.back() + " failed; is this root, with loop devices?"};
 }
 
+Status make_image(const std::string& path, off_t bytes, const std::string& type) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0 || ::ftruncate(file, bytes) != 0) {
+    return Status::from_errno(errno, "cannot make " + path);
+  }
+  ::close(file);
+  KIFA_TRY(run({"mkfs." + type, "-q", type == "ext4" ? "-F" : "-f", path}));
+  const int made = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const Status synced =
+      made >= 0 && ::fsync(made) == 0 ? Status() : Status::from_errno(errno, "cannot sync " + path);
+  ::close(made);
+  return synced;
+}
+
+Status make_folder(const std::string& path) {
+  return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST
+             ? Status()
+             : Status::from_errno(errno, "cannot make " + path);
+}
+
 }  // namespace
 
 kifa::Result<std::unique_ptr<LoopDisk>> LoopDisk::create(const std::string& directory,
@@ -68,64 +90,65 @@ kifa::Result<std::unique_ptr<LoopDisk>> LoopDisk::create(const std::string& dire
       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return Status::from_errno(errno, "cannot have mounts of my own; this needs root");
   }
-  const std::string image = directory + "/" + type + ".img";
-  const std::string path = directory + "/" + type;
-  const int file = ::open(image.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0 || ::ftruncate(file, kImageBytes) != 0) {
-    return Status::from_errno(errno, "cannot make " + image);
-  }
-  ::close(file);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Status::from_errno(errno, "cannot make " + path);
-  }
-  std::unique_ptr<LoopDisk> disk(new LoopDisk(image, path, type));
-  const std::string quiet = type == "ext4" ? "-F" : "-f";
-  KIFA_TRY(run({"mkfs." + type, "-q", quiet, image}));
-  KIFA_TRY(disk->mount());
+  std::unique_ptr<LoopDisk> disk(new LoopDisk(directory, type));
+  KIFA_TRY(disk->prepare());
   return disk;
 }
 
+Status LoopDisk::prepare() {
+  KIFA_TRY(make_folder(outer_));
+  KIFA_TRY(make_folder(path_));
+  KIFA_TRY(make_image(image_, kImageBytes, kOuterType));
+  KIFA_TRY(mount(kOuterType, image_, outer_));
+  KIFA_TRY(make_image(inner_image_, kInnerImageBytes, type_));
+  return mount(type_, inner_image_, path_);
+}
+
 LoopDisk::~LoopDisk() {
-  if (is_mounted_) {
-    ignore(unmount(), "it goes with the process");
-  }
+  ignore(unmount_all(), "it goes with the process");
   if (!keeps_image_) {
     ::unlink(image_.c_str());
   }
+  ::rmdir(outer_.c_str());
   ::rmdir(path_.c_str());
 }
 
-Status LoopDisk::mount() {
-  KIFA_TRY(run({"mount", "-t", type_, "-o", "loop", image_, path_}));
-  is_mounted_ = true;
+Status LoopDisk::mount(const std::string& type, const std::string& image, const std::string& path) {
+  KIFA_TRY(run({"mount", "-t", type, "-o", "loop", image, path}));
+  mounted_.push_back(path);
   return {};
 }
 
-Status LoopDisk::unmount() {
-  for (int tries = 0; ::umount(path_.c_str()) != 0; ++tries) {
-    if (errno != EBUSY || tries == kUnmountTriesMax) {
-      return Status::from_errno(errno, "cannot unmount " + path_);
+Status LoopDisk::unmount_all() {
+  int tries = 0;
+  while (!mounted_.empty()) {
+    if (::umount(mounted_.back().c_str()) == 0) {
+      mounted_.pop_back();
+      continue;
+    }
+    if (errno != EBUSY || ++tries == kUnmountTriesMax) {
+      return Status::from_errno(errno, "cannot unmount " + mounted_.back());
     }
     ::usleep(kUnmountPauseUs);
   }
-  is_mounted_ = false;
   return {};
 }
 
 Status LoopDisk::cut_power() {
-  const int directory = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory = ::open(outer_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) {
-    return Status::from_errno(errno, "cannot open " + path_);
+    return Status::from_errno(errno, "cannot open " + outer_);
   }
   const int failed = ::ioctl(directory, kShutdown, &kWithoutJournal);
   const int failure = errno;
   ::close(directory);
-  return failed == 0 ? Status() : Status::from_errno(failure, "cannot cut the power of " + path_);
+  return failed == 0 ? Status() : Status::from_errno(failure, "cannot cut the power of " + outer_);
 }
 
 Status LoopDisk::restore_power() {
-  KIFA_TRY(unmount());
-  return mount();
+  KIFA_TRY(unmount_all());
+  KIFA_TRY(mount(kOuterType, image_, outer_));
+  return mount(type_, inner_image_, path_);
 }
 
 }  // namespace crash

@@ -3,14 +3,20 @@
 #include <kifa/store.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace crash {
 
-// A file system of its own in a file, whose power can be cut: what was not synced is lost, as far
-// as the kernel knows. What a disk loses of its own cache it does not show.
+// A file system on a disk with a volatile cache, whose power can be cut: what was not flushed is
+// lost.
 //
-// Needs root, loop devices, and mkfs of the wanted type. The mount is seen by this process and its
-// children only, and goes with them.
+// The disk is a file in a second file system, which is mounted from a file too. What the inner file
+// system writes stays in the page cache of the outer one, and reaches it when the inner one flushes
+// its disk. Cutting the power ends the outer one at once (FS_IOC_SHUTDOWN, without writing its
+// journal), so that unflushed writes are gone, as they are from a drive.
+//
+// Needs root, loop devices, and mkfs. The mounts are seen by this process and its children only,
+// and go with them.
 //
 // Threads: confined. cut_power() while others write.
 class LoopDisk final {
@@ -24,8 +30,7 @@ class LoopDisk final {
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // From now on every call fails; nothing more reaches the disk (FS_IOC_SHUTDOWN, without writing
-  // the journal first).
+  // From now on nothing reaches the disk.
   kifa::Status cut_power();
   // Mounts what is left. Every file on it must be closed.
   kifa::Status restore_power();
@@ -33,15 +38,22 @@ class LoopDisk final {
   void keep_image() { keeps_image_ = true; }
 
  private:
-  LoopDisk(std::string image, std::string path, std::string type)
-      : image_(std::move(image)), path_(std::move(path)), type_(std::move(type)) {}
-  kifa::Status mount();
-  kifa::Status unmount();
+  explicit LoopDisk(std::string directory, std::string type)
+      : type_(std::move(type)),
+        image_(directory + "/disk.img"),
+        outer_(directory + "/disk"),
+        inner_image_(outer_ + "/" + type_ + ".img"),
+        path_(directory + "/" + type_) {}
+  kifa::Status prepare();
+  kifa::Status mount(const std::string& type, const std::string& image, const std::string& path);
+  kifa::Status unmount_all();
 
-  const std::string image_;
-  const std::string path_;
   const std::string type_;
-  bool is_mounted_ = false;
+  const std::string image_;
+  const std::string outer_;
+  const std::string inner_image_;
+  const std::string path_;
+  std::vector<std::string> mounted_;
   bool keeps_image_ = false;
 };
 
