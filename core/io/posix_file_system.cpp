@@ -132,9 +132,17 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<FileSystemFacts> facts(const std::string& path) override { return posix_facts(path); }
+
+  Result<std::unique_ptr<FileWatch>> watch(const std::string& path) override {
+    return posix_watch(path);
+  }
 };
 
 }  // namespace
+
+Result<std::unique_ptr<FileWatch>> FileSystem::watch(const std::string& path) {
+  return Status(Code::unsupported, fmt::format("cannot watch {}: not possible here", path));
+}
 
 FileSystem& posix_file_system() {
   static PosixFileSystem files;

@@ -1,12 +1,17 @@
 #include "core/store/reader.hpp"
 
+#include <time.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 
 #include "core/base/clock.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
+#include "core/store/manifest_files.hpp"
 #include "core/store/reader_walk.hpp"
 #include "core/store/status_file.hpp"
 
@@ -15,7 +20,9 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 20;  // a writer that starts or stops meanwhile changes the picture
+constexpr int kLookTriesMax = 50;  // a writer that starts, stops or flushes changes the picture
+// How often STATUS is looked at where it cannot be watched.
+constexpr std::chrono::milliseconds kLookInterval{100};
 
 class ReaderImpl final : public Reader {
  public:
@@ -26,23 +33,27 @@ class ReaderImpl final : public Reader {
   [[nodiscard]] Lsn durable_lsn() const override { return durable_lsn_; }
   Status scan(const Selection& selection, const OnRecord& on_record,
               const OnEvent& on_event) override;
+  Result<bool> wait_for_more(std::chrono::milliseconds timeout) override;
   Result<StoreStats> stats() override;
 
  private:
   Status reload();
   Status look(bool live);
   Status make_tail_durable();
+  Result<bool> has_more();
+  bool go_on_to(const StatusSlot& status);
+  Result<bool> wait_for_change(std::chrono::milliseconds timeout);
 
   std::string directory_;
   io::FileSystem& files_;
   LogScan log_;
   Lsn durable_lsn_;  // the end of what this reader shows
   bool live_ = false;
+  bool has_old_totals_ = false;  // log_.end tells where the log ends, but not what is in it
+  ReaderWalk::Place place_;      // the farthest that a scan has come
+  std::unique_ptr<io::FileWatch> watch_;
+  bool cannot_watch_ = false;
 };
-
-std::uint64_t version_of(const LogScan& scan) {
-  return scan.manifest.manifest ? scan.manifest.manifest->version : 0;
-}
 
 // The highest version of any manifest in the directory.
 Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& directory) {
@@ -76,6 +87,85 @@ Status ReaderImpl::refresh() {
   return {};
 }
 
+Result<bool> ReaderImpl::wait_for_more(std::chrono::milliseconds timeout) {
+  const SystemClock clock;
+  const std::int64_t deadline = clock.now_mono_ns() + std::chrono::nanoseconds(timeout).count();
+  if (!watch_ && !cannot_watch_) {
+    // Watched first and looked at then: nothing falls in between.
+    auto watch = files_.watch(fmt::format("{}/{}", directory_, kStatusFileName));
+    if (watch) {
+      watch_ = std::move(*watch);
+    } else if (watch.error().code() == Code::unsupported) {
+      cannot_watch_ = true;
+    } else if (watch.error().code() != Code::not_found) {  // a copy may be without it
+      return watch.error();
+    }
+  }
+  for (;;) {
+    const auto more = has_more();
+    if (!more || *more) {
+      return more;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::chrono::nanoseconds(deadline - clock.now_mono_ns()));
+    if (left.count() <= 0) {
+      return false;
+    }
+    const auto changed = wait_for_change(left);
+    if (!changed || !*changed) {
+      return changed;
+    }
+  }
+}
+
+// False: a signal came or the time is over.
+Result<bool> ReaderImpl::wait_for_change(std::chrono::milliseconds timeout) {
+  if (watch_) {
+    return watch_->wait(timeout);
+  }
+  const auto pause = std::min(timeout, kLookInterval);
+  const timespec time{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(pause).count()};
+  return ::nanosleep(&time, nullptr) == 0;
+}
+
+Result<bool> ReaderImpl::has_more() {
+  const auto status = read_status(files_, directory_);
+  if (!status) {
+    return status.error().with_context(directory_);
+  }
+  if (!*status || (*status)->durable_lsn <= durable_lsn_.value) {
+    return false;
+  }
+  const auto live = is_live(files_, directory_, *status);
+  if (!live) {
+    return live.error();
+  }
+  if (*live && go_on_to(**status)) {
+    return true;
+  }
+  const Lsn before = durable_lsn_;
+  KIFA_TRY(refresh());
+  return durable_lsn_ > before;
+}
+
+// While one writer goes on in one segment, where the log ends is all that changes. Tables that were
+// made meanwhile are found when the log is not where it was.
+bool ReaderImpl::go_on_to(const StatusSlot& status) {
+  if (!live_ || !log_.status || log_.status->open_epoch != status.open_epoch || log_.path.empty()) {
+    return false;
+  }
+  LogSegment& last = log_.path.back();
+  if (last.header.number != status.durable.segment || last.end > status.durable.offset) {
+    return false;
+  }
+  last.end = status.durable.offset;
+  log_.end.at = status.durable;
+  log_.end.next_lsn = {status.durable_lsn + 1};
+  durable_lsn_ = {status.durable_lsn};
+  has_old_totals_ = true;
+  return true;
+}
+
 Status ReaderImpl::reload() {
   const auto info = files_.info(directory_);
   if (!info) {
@@ -87,7 +177,7 @@ Status ReaderImpl::reload() {
   if (info->type != io::FileType::directory) {
     return {Code::io, fmt::format("{} is not a directory, so it is no store", directory_)};
   }
-  for (int attempt = 0; attempt < kOpenTriesMax; ++attempt) {
+  for (int attempt = 0; attempt < kLookTriesMax; ++attempt) {
     const auto status = read_status(files_, directory_);
     if (!status) {
       return status.error().with_context(directory_);
@@ -96,7 +186,18 @@ Status ReaderImpl::reload() {
     if (!live) {
       return live.error();
     }
-    KIFA_TRY(look(*live));
+    // Manifest and log must be of one moment: what the one names may be gone from the other when a
+    // writer has gone on between them.
+    const auto before = newest_manifest(files_, directory_);
+    const Status looked = look(*live);
+    const auto newest = newest_manifest(files_, directory_);
+    if (!before || !newest) {
+      return before ? newest.error() : before.error();
+    }
+    if (*newest != *before || looked.sys_errno() == ENOENT) {
+      continue;
+    }
+    KIFA_TRY(looked);
     // Nobody may have begun or ended to write meanwhile: what was concluded without a writer must
     // not be shown beside one.
     const auto after = read_status(files_, directory_);
@@ -106,8 +207,7 @@ Status ReaderImpl::reload() {
     }
   }
   return {Code::unavailable,
-          fmt::format("the store in {} is being opened or closed again and again; try later",
-                      directory_)};
+          fmt::format("the store in {} changes faster than it can be read; try later", directory_)};
 }
 
 Status ReaderImpl::look(bool live) {
@@ -122,18 +222,6 @@ Status ReaderImpl::look(bool live) {
     }
   }
   auto scan = scan_log(files_, options);
-  // A writer may have gone on between manifest and log, and what the one names may be gone from the
-  // other: both must be of one moment.
-  for (int attempt = 0; live && attempt < kOpenTriesMax; ++attempt) {
-    const auto newest = newest_manifest(files_, directory_);
-    if (!newest) {
-      return newest.error();
-    }
-    if (scan && *newest <= version_of(*scan)) {
-      break;
-    }
-    scan = scan_log(files_, options);
-  }
   if (!scan) {
     return scan.error();
   }
@@ -143,6 +231,7 @@ Status ReaderImpl::look(bool live) {
   }
   log_ = std::move(*scan);
   live_ = live;
+  has_old_totals_ = false;
   return live ? Status() : make_tail_durable();
 }
 
@@ -179,12 +268,16 @@ Status ReaderImpl::scan(const Selection& selection, const OnRecord& on_record,
     wanted.last = {UINT64_MAX - 1};  // an empty store may have events
   }
   ReaderWalk walk(files_, directory_, wanted, on_record, on_event);
+  walk.begin_at(place_);
   for (int attempt = 0;; ++attempt) {
     const auto pass = walk.run(log_);
     if (!pass) {
       return pass.error();
     }
     if (*pass == ReaderWalk::Pass::done) {
+      if (walk.place().at > place_.at) {
+        place_ = walk.place();
+      }
       return {};
     }
     // A writer has moved what was to be read next: from the log into a table, or from tables into
@@ -198,6 +291,9 @@ Status ReaderImpl::scan(const Selection& selection, const OnRecord& on_record,
 }
 
 Result<StoreStats> ReaderImpl::stats() {
+  if (has_old_totals_) {
+    KIFA_TRY(refresh());
+  }
   StoreStats stats;
   const Totals& totals = log_.end.totals;
   const Manifest manifest = log_.manifest.manifest.value_or(Manifest());

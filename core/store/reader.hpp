@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,9 @@ struct Selection {
   std::int64_t max_unix_ns = INT64_MAX;  // nothing is concluded from the order
   std::string_view pipeline = {};        // empty: any
   std::string_view source = {};
+  // Events with a lower number are left out: whoever reads on behind what he has seen does not get
+  // those behind his last record again.
+  std::uint64_t first_event = 0;
 };
 
 struct StoreStats {
@@ -78,6 +82,18 @@ class Reader {
 
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;
   virtual Status refresh() = 0;
+  // Returns true when more is durable than this reader shows, after a refresh, at the latest
+  // milliseconds after it became so; false when the time is over or a signal came. A scan that
+  // begins behind the last one costs no more than what is new:
+  //
+  //   for (Selection next; running; next.first = reader.durable_lsn().next()) {
+  //     reader.scan(next, on_record, on_event);
+  //     while (running && !*reader.wait_for_more(1s)) {
+  //     }
+  //   }
+  //
+  // The writer may be another process or this one, may stop, and may come back.
+  virtual Result<bool> wait_for_more(std::chrono::milliseconds timeout) = 0;
 
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;

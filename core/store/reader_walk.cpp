@@ -159,13 +159,37 @@ Result<ReaderWalk::Pass> ReaderWalk::read_table(const TableInfo& table) {
 
 // ---- the log ----
 
-Result<ReaderWalk::Pass> ReaderWalk::read_log() {
+void ReaderWalk::begin_at(const Place& place) {
+  const bool is_behind_events =
+      place.event_after.next() < selection_.first || place.next_event <= selection_.first_event;
+  if (place.at.segment != 0 && place.next_lsn <= selection_.first && is_behind_events) {
+    begin_ = place;
+    event_after_ = place.event_after;
+    last_event_ = place.next_event - 1;
+  }
+}
+
+std::size_t ReaderWalk::first_segment() const {
   const std::vector<LogSegment>& path = log_->path;
   std::size_t first = 0;
   // Events that follow the LSN before the range may stand at the end of an earlier segment.
   while (first + 1 < path.size() && path[first + 1].header.first_lsn < next_show_.value) {
     ++first;
   }
+  return first;
+}
+
+Result<ReaderWalk::Pass> ReaderWalk::read_log() {
+  const std::vector<LogSegment>& path = log_->path;
+  const auto begin = std::ranges::find(
+      path, begin_.at.segment, [](const LogSegment& segment) { return segment.header.number; });
+  const auto index = static_cast<std::size_t>(begin - path.begin());
+  if (begin == path.end() || begin_.at.offset > end_of(index)) {
+    // It is in tables now; or a new writer has copied what was read without one, and the log goes
+    // on from an earlier place.
+    begin_ = {};
+  }
+  const std::size_t first = begin_.at.segment == 0 ? first_segment() : index;
   for (std::size_t i = first; i < path.size() && !done_; ++i) {
     const auto pass = read_segment(i);
     if (!pass || *pass == Pass::stale) {
@@ -187,18 +211,28 @@ Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
     return outdated && *outdated ? Result<Pass>(Pass::stale) : Result<Pass>(file.error());
   }
   SegmentScanner scanner(**file, segment.header, end);
-  if (expected_.value == 0) {
+  std::uint64_t from = segment.begin;
+  if (begin_.at.segment == segment.header.number && begin_.at.offset >= from) {
+    from = begin_.at.offset;
+    expected_ = begin_.next_lsn;
+  } else if (expected_.value == 0) {
     const FlushedLog flushed = log_->flushed();
     expected_ = index == 0 && flushed.mark.at.segment != 0 ? flushed.mark.next_lsn
                                                            : Lsn{segment.header.first_lsn};
   }
-  for (std::uint64_t at = segment.begin; at < end && !done_;) {
+  for (std::uint64_t at = from; at < end && !done_;) {
     const SegmentScanner::Step step = scanner.look(at);
     const bool readable = (step.found == Found::frame || step.found == Found::salvageable) &&
                           step.header.first_lsn >= expected_.value;
     if (readable && step.header.first_lsn == expected_.value) {
       show_frame(step);
       at = step.next_offset;
+      if (!done_) {
+        place_ = {.at = {segment.header.number, at},
+                  .next_lsn = expected_,
+                  .event_after = event_after_,
+                  .next_event = last_event_ + 1};
+      }
       continue;
     }
     // What is missing before a frame stood anywhere, and may be in tables by now.
@@ -380,6 +414,10 @@ void ReaderWalk::show_event(const Event& event) {
     return;  // an earlier pass has come by
   }
   last_event_ = event.number;
+  event_after_ = std::max(event_after_, event.after);
+  if (event.number != 0 && event.number < selection_.first_event) {
+    return;
+  }
   if (event.kind == EventKind::gap && event.first_lost.value != 0) {
     const auto shown = shown_gaps_.find(event.first_lost.value);
     if (shown != shown_gaps_.end() && shown->second == event.last_lost.value) {

@@ -35,6 +35,18 @@ class ReaderWalk final {
   enum class Pass : std::uint8_t { done, stale };
   Result<Pass> run(const LogScan& log);
 
+  // A frame boundary in the log; everything before it was passed.
+  struct Place {
+    Position at;                   // segment 0: none
+    Lsn next_lsn;                  // of the frame there
+    Lsn event_after;               // the highest LSN that an event before it follows
+    std::uint64_t next_event = 0;  // number of the first event behind it
+  };
+  // Begins the walk through the log at `place`, of an earlier walk of the same store, if nothing
+  // before it is selected.
+  void begin_at(const Place& place);
+  [[nodiscard]] const Place& place() const { return place_; }
+
   // Whether anything was shown or passed since this was asked last.
   bool has_advanced() { return std::exchange(advanced_, false); }
 
@@ -46,6 +58,7 @@ class ReaderWalk final {
   Result<Pass> read_log();
   Result<Pass> read_segment(std::size_t index);
   Result<Pass> reach_end();
+  [[nodiscard]] std::size_t first_segment() const;
   [[nodiscard]] std::uint64_t end_of(std::size_t index) const;
   [[nodiscard]] Lsn lsn_behind(std::size_t index, SegmentScanner& scanner,
                                std::optional<std::uint64_t> next) const;
@@ -70,7 +83,10 @@ class ReaderWalk final {
   const LogScan* log_ = nullptr;  // of this pass
   FrameGroups groups_;
   std::map<std::uint64_t, std::uint64_t> shown_gaps_;
-  Lsn expected_;                  // of the next frame in this pass; 0: not known yet
+  Lsn expected_;  // of the next frame in this pass; 0: not known yet
+  Place begin_;   // where the log is entered; segment 0: at its beginning
+  Place place_;
+  Lsn event_after_;               // the highest LSN that an event passed follows
   Lsn next_show_;                 // nothing before it is shown (again)
   std::uint64_t last_event_ = 0;  // number of the last event passed
   bool purge_told_ = false;
