@@ -48,6 +48,9 @@ class Flush final {
       mark_ = plan_.to;
       mark_.totals = outcome_.damages.empty() ? mark_.totals : counted;
     }
+    if (mark_.next_lsn > plan_.from.mark.next_lsn) {
+      KIFA_TRY(open_table());  // also when nothing could be read: a table covers its gaps
+    }
     if (table_) {
       KIFA_TRY(end_piece());
       auto info = table_->finish();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/base/clock.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/reader_walk.hpp"
@@ -39,19 +38,6 @@ class ReaderImpl final : public Reader {
   Lsn durable_lsn_;  // the end of what this reader shows
   bool live_ = false;
 };
-
-Result<bool> is_live(io::FileSystem& files, const std::string& directory,
-                     const std::optional<StatusSlot>& status) {
-  const auto locked = is_locked(files, directory);
-  if (!locked) {
-    return locked.error();
-  }
-  if (!*locked || !status || status->state != StatusState::serving) {
-    return false;
-  }
-  const std::string boot_id = SystemClock().boot_id();
-  return std::string_view(status->boot_id.data(), status->boot_id.size()) == boot_id;
-}
 
 Status ReaderImpl::refresh() {
   KIFA_TRY(reload());
