@@ -41,11 +41,13 @@ struct StoreStats {
   std::uint64_t disk_bytes = 0;  // all files of the store
   std::uint64_t tables[3] = {};  // by level
   std::uint64_t table_bytes = 0;
-  std::uint64_t table_payload_bytes = 0;  // what they hold
-  std::uint64_t log_bytes = 0;            // of the log that is not in tables, spares not counted
-  std::uint64_t written_bytes = 0;        // since the store was made, as of the last manifest
-  std::uint64_t manifest_version = 0;     // 0: no tables yet
-  Lsn purged_through;                     // 0: nothing was purged
+  std::uint64_t table_payload_bytes = 0;    // what they hold
+  std::uint64_t log_bytes = 0;              // of the log that is not in tables, spares not counted
+  std::uint64_t written_bytes = 0;          // since the store was made, as of the last manifest
+  std::uint64_t written_payload_bytes = 0;  // of the records that were flushed by then
+  std::int64_t believed_unix_ns = 0;        // the last wall time that was believed; 0: none yet
+  std::uint64_t manifest_version = 0;       // 0: no tables yet
+  Lsn purged_through;                       // 0: nothing was purged
   std::uint64_t purged_records = 0;
   std::uint64_t segment_bytes = 0;
   std::string flush_mode;  // of the live writer; of the last one otherwise
@@ -60,8 +62,8 @@ struct StoreStats {
 //
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
 // never beyond, also while tables are joined and the log is flushed under it; only retention may
-// take records away that it has not come to, and then says so by an event. Memory: the manifest, and
-// a block of a table or a frame of the log.
+// take records away that it has not come to, and then says so by an event. Memory: the manifest,
+// and a block of a table or a frame of the log.
 //
 // Threads: confined to one.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
@@ -82,7 +84,8 @@ class Reader {
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
-  virtual Status scan(const Selection& selection, const OnRecord& on_record, const OnEvent& on_event) = 0;
+  virtual Status scan(const Selection& selection, const OnRecord& on_record,
+                      const OnEvent& on_event) = 0;
 
   virtual Result<StoreStats> stats() = 0;
 };
