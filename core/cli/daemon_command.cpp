@@ -39,6 +39,8 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
+constexpr std::uint64_t kSegmentMibForLongRecords = 4;  // a quarter is the default limit, 1 MiB
+
 // The document that the flags stand for, as a file would hold it:
 //
 //   version: 1
@@ -56,7 +58,13 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
     add(store, "segment_size_mib", scalar(std::to_string(*command.segment_size_mib)));
   }
   config::Node input = mapping("type", scalar("stdin"));
-  add(input, "framing", mapping("type", scalar("newline")));
+  config::Node framing = mapping("type", scalar("newline"));
+  if (command.segment_size_mib && *command.segment_size_mib < kSegmentMibForLongRecords) {
+    // A record takes at most a quarter of a segment; what is longer is split.
+    add(framing, "record_bytes_max",
+        scalar(std::to_string(*command.segment_size_mib * 256) + "KiB"));
+  }
+  add(input, "framing", std::move(framing));
   config::Node pipeline = mapping("sources", mapping("stdin", std::move(input)));
   add(pipeline, "sinks", mapping("journal", mapping("type", scalar("kifa"))));
   config::Node root = mapping("version", scalar("1"));

@@ -35,6 +35,10 @@ LoadResult bind(const config::Node& root, std::vector<std::string> plugin_paths,
   loaded.registry = std::move(*registry);
   plugin::RegistryCatalog catalog(*loaded.registry);
   loaded.deployment = config::bind_deployment(root, catalog, diagnostics);
+  // What loading the plugins that are used has shown.
+  for (const std::string& warning : loaded.registry->warnings()) {
+    complain(warning);
+  }
   if (!diagnostics.has_errors() && purpose == Purpose::run) {
     config::read_secrets(loaded.deployment, diagnostics);
   }

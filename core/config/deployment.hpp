@@ -100,7 +100,6 @@ inline constexpr std::string_view kBatchRecordsMax = "batch_records_max";  // in
 inline constexpr std::string_view kBatchBytesMax = "batch_bytes_max";      // size
 inline constexpr std::string_view kRetryMin = "retry_min";                 // duration
 inline constexpr std::string_view kRetryMax = "retry_max";                 // duration
-inline constexpr std::string_view kReplyTimeout = "reply_timeout";         // duration
 // framing
 inline constexpr std::string_view kRecordBytesMax = "record_bytes_max";  // size
 inline constexpr std::string_view kOversize = "oversize";         // "split", "truncate", "reject"

@@ -51,8 +51,6 @@ constexpr double kDay = 24 * kHour;
                "try to try."),
       duration(host_option::kRetryMax, "1m", 10 * kMillisecond, kDay,
                "Longest wait between two tries to start a source."),
-      duration(host_option::kReplyTimeout, "30s", kSecond, kHour,
-               "How long a device may leave replies unread before its stream is closed."),
   };
   for (OptionSpec& spec : options) {
     spec.unit = spec.name == host_option::kBatchRecordsMax ? "records" : "";

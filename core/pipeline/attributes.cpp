@@ -44,7 +44,7 @@ AttributesPtr AttributeCache::extend(const AttributesPtr& base, std::span<const 
   const auto add = [this](const void* data, std::size_t size) {
     key_.append(static_cast<const char*>(data), size);
   };
-  const AttributeSet* identity = base.get();
+  const auto identity = reinterpret_cast<std::uintptr_t>(base.get());
   add(&identity, sizeof(identity));
   for (const kifa_attr& attr : more) {
     add(&attr.key.size, sizeof(attr.key.size));

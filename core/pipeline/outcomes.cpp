@@ -19,7 +19,7 @@ void Outcomes::deliver(FramerEvents& events, Stream*& speaking) {
   }
 }
 
-void Outcomes::count(const Batch& batch) {
+void Outcomes::count(const Batch& batch) const {
   SourceCounters& counters = *parts_.counters;
   SourceCounters::add(batch.status() < 0 ? counters.records_failed : counters.records_acknowledged,
                       batch.record_count());
@@ -103,7 +103,7 @@ void Outcomes::send_replies() {
   }
 }
 
-void Outcomes::send(Stream& stream) {
+void Outcomes::send(Stream& stream) const {
   const kifa_source& calls = *parts_.source->source();
   for (const std::string& reply : std::exchange(stream.replies, {})) {
     kifa_error error = plugin::empty_error();

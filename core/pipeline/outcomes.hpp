@@ -43,9 +43,9 @@ class Outcomes final {
   void deliver_batch(Batch& batch, FramerEvents& events, Stream*& speaking);
   void tell_framing(Stream& stream, const Run& run, std::uint64_t first_lsn, kifa_status status,
                     FramerEvents& events);
-  void count(const Batch& batch);
+  void count(const Batch& batch) const;
   void copy(const BatchPtr& batch);
-  void send(Stream& stream);
+  void send(Stream& stream) const;
 
   const SourceParts& parts_;
   StreamTable& streams_;

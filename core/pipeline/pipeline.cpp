@@ -134,6 +134,13 @@ void Pipeline::note_failure(const Status& status) {
   }
 }
 
+void Pipeline::shift_mode(std::int32_t step, std::uint64_t request) {
+  sink_->shift_mode(step, request);
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    copy->shift_mode(step, request);
+  }
+}
+
 void Pipeline::request_stop(std::int64_t deadline_mono_ns) {
   for (const std::unique_ptr<Source>& source : sources_) {
     source->engine->request_stop(deadline_mono_ns);
@@ -229,11 +236,11 @@ void Pipeline::add_to(RunSummary& summary) const {
 void Pipeline::log_counters() const {
   for (const std::unique_ptr<Source>& source : sources_) {
     const SourceCounters& counters = source->counters;
-    std::string line = fmt::format("{} records acknowledged, {} bytes read",
+    std::string line = fmt::format("records acknowledged: {}, bytes read: {}",
                                    counters.records_acknowledged.load(), counters.bytes_in.load());
     const auto add = [&line](const SourceCounters::Counter& counter, std::string_view what) {
       if (const std::uint64_t count = counter.load(); count != 0) {
-        line += fmt::format(", {} {}", count, what);
+        line += fmt::format(", {}: {}", what, count);
       }
     };
     add(counters.records_filtered, "filtered");

@@ -58,6 +58,8 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
 
   void start();
   void request_stop(std::int64_t deadline_mono_ns);
+  // Asks all sinks to write more safely (1) or faster (-1).
+  void shift_mode(std::int32_t step, std::uint64_t request);
   // After every source is finished: sinks flush and stop.
   void close_sinks(std::int64_t deadline_mono_ns);
   // When every thread has ended.
@@ -105,6 +107,7 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
   const std::shared_ptr<RunEvents> events_;
   const Logger logger_;
   std::int64_t sink_stop_timeout_ns_ = 0;
+  std::uint64_t record_bytes_max_ = 0;  // the most that any framing lets through
 
   // Constant after create().
   std::unique_ptr<RecordFilter> filter_;

@@ -26,6 +26,10 @@ Result<std::shared_ptr<Pipeline>> Pipeline::create(const config::PipelineConfig&
     }
     pipeline->filter_ = std::move(*filter);
   }
+  for (const config::SourceConfig& source : config.sources) {
+    pipeline->record_bytes_max_ =
+        std::max(pipeline->record_bytes_max_, source_options_of(source).framer.record_bytes_max);
+  }
   for (const config::SinkConfig& sink : config.sinks) {
     KIFA_TRY(pipeline->add_sink(sink, find));
   }
@@ -95,6 +99,7 @@ Status Pipeline::add_sink(const config::SinkConfig& config, const FindComponent&
   }
   auto writer = std::make_unique<SinkWriter>(options, clock_, Logger(log_, instance_name));
   plugin::HostCallbacks callbacks = callbacks_for(instance_name);
+  callbacks.record_bytes_max = static_cast<std::uint32_t>(record_bytes_max_);
   callbacks.settle = [target = writer.get()](const kifa_receipt* receipts, std::uint32_t count) {
     target->settle(receipts, count);
   };

@@ -103,7 +103,7 @@ Status SourceEngine::start() {
   return parts_.source->start();
 }
 
-Status SourceEngine::resume() {
+Status SourceEngine::resume() const {
   const kifa_source& calls = *parts_.source->source();
   if (calls.resume == nullptr) {
     return {};

@@ -75,7 +75,7 @@ class SourceEngine final {
   Wait turn_ending(std::int64_t now);
 
   Status start();
-  Status resume();
+  Status resume() const;
   void start_failed(Status status, std::int64_t now);
   [[nodiscard]] bool poll_is_due(std::int64_t now, bool ready);
   void poll(std::int64_t now);

@@ -56,8 +56,7 @@ std::optional<CompactionPlan> plan_compaction(const Manifest& manifest,
         plan.level = level;
         plan.first = tables[begin].first;
         plan.first_event = tables[begin].first_event;
-        plan.previous_anchor =
-            begin == 0 ? manifest.purged.anchor : tables[begin - 1].last_anchor;
+        plan.previous_anchor = begin == 0 ? manifest.purged.anchor : tables[begin - 1].last_anchor;
         return plan;
       }
       begin = std::max(end, begin + 1);
@@ -69,15 +68,15 @@ std::optional<CompactionPlan> plan_compaction(const Manifest& manifest,
 Result<TableInfo> run_compaction(io::FileSystem& files, const std::string& directory,
                                  const Manifest& manifest, const CompactionPlan& plan,
                                  std::uint64_t number) {
-  auto output = TableWriter::create(
-      files, {.path = fmt::format("{}/{}", directory, table_file_name(number)),
-              .store_id = manifest.store_id,
-              .number = number,
-              .level = static_cast<std::uint32_t>(plan.level),
-              .codec = TableCodec::zstd,
-              .first = plan.first,
-              .previous_anchor = plan.previous_anchor,
-              .next_event = plan.first_event});
+  auto output =
+      TableWriter::create(files, {.path = fmt::format("{}/{}", directory, table_file_name(number)),
+                                  .store_id = manifest.store_id,
+                                  .number = number,
+                                  .level = static_cast<std::uint32_t>(plan.level),
+                                  .codec = TableCodec::zstd,
+                                  .first = plan.first,
+                                  .previous_anchor = plan.previous_anchor,
+                                  .next_event = plan.first_event});
   if (!output) {
     return output.error();
   }

@@ -12,9 +12,9 @@
 namespace kifa::store {
 
 struct CompactionPolicy {
-  std::uint64_t threshold = 4;                // so many neighbours are worth it, at least 2
-  std::uint64_t table_bytes_max = 64_MiB;     // of what it makes, about
-  std::int64_t span_ns_max = INT64_MAX;       // of observed time in what it makes
+  std::uint64_t threshold = 4;             // so many neighbours are worth it, at least 2
+  std::uint64_t table_bytes_max = 64_MiB;  // of what it makes, about
+  std::int64_t span_ns_max = INT64_MAX;    // of observed time in what it makes
 };
 
 // Neighbouring tables that become one.

@@ -35,10 +35,10 @@ struct FlushOutcome {
   std::vector<Damage> damages;       // met on the way: their records are missing in the table
 };
 
-// Moves the durable log into a table: reads whole frames back from the disk, checks them, and writes
-// their records and events in pieces. That the log is read again, past the page cache, costs little
-// beside compressing it, needs no memory, and finds what the disk did not keep while the log is
-// still there.
+// Moves the durable log into a table: reads whole frames back from the disk, checks them, and
+// writes their records and events in pieces. That the log is read again, past the page cache, costs
+// little beside compressing it, needs no memory, and finds what the disk did not keep while the log
+// is still there.
 //
 // After run() the table is complete, but its name is not durable, and nothing refers to it.
 //

@@ -329,9 +329,9 @@ Status load_checkpoints(io::FileSystem& files, const std::string& directory, Log
   if (!scan.manifest.manifest) {
     return {};
   }
-  auto found = read_checkpoints(files, directory, scan.store_id, scan.manifest.manifest->checkpoints);
-  if (!found && found.error().code() != Code::corrupt &&
-      found.error().code() != Code::not_found) {
+  auto found =
+      read_checkpoints(files, directory, scan.store_id, scan.manifest.manifest->checkpoints);
+  if (!found && found.error().code() != Code::corrupt && found.error().code() != Code::not_found) {
     return found.error();
   }
   if (!found) {

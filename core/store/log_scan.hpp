@@ -13,8 +13,8 @@
 #include "core/store/checkpoint_map.hpp"
 #include "core/store/format.hpp"
 #include "core/store/frame_view.hpp"
-#include "core/store/manifest_files.hpp"
 #include "core/store/log_mark.hpp"
+#include "core/store/manifest_files.hpp"
 #include "core/store/records.hpp"
 #include "core/store/segment_scanner.hpp"
 #include "core/store/status_file.hpp"
@@ -54,15 +54,15 @@ struct LogScan {
   Position evidence;             // the highest position known to be durable
   LogMark end;                   // nothing after it counts
   std::deque<UncoveredFrame>
-      uncovered;                   // the frames before `end` that no evidence covers, in order
-  std::vector<Damage> damages;     // met by this scan and not recorded by a gap event yet
+      uncovered;                      // the frames before `end` that no evidence covers, in order
+  std::vector<Damage> damages;        // met by this scan and not recorded by a gap event yet
   std::vector<Damage> known_damages;  // that a gap event behind them tells of
   std::uint64_t lost_records = 0;     // in `damages`
-  bool dropped_tail = false;       // something after `end` was begun and never acknowledged
-  bool clean = false;              // the last frame says that the writer closed the store
+  bool dropped_tail = false;          // something after `end` was begun and never acknowledged
+  bool clean = false;                 // the last frame says that the writer closed the store
   CheckpointMap checkpoints;
   CheckpointMap flushed_checkpoints;  // of what is in tables; not with only_tail
-  std::uint32_t boot_ordinal = 0;  // of the last frame or header; 0: none
+  std::uint32_t boot_ordinal = 0;     // of the last frame or header; 0: none
   std::string boot_id;
   std::int64_t wall_minus_boot_ns = 0;  // when the last frame was built
   std::uint32_t flush_mode = 0;
@@ -73,7 +73,7 @@ struct LogScan {
   std::uint64_t file_bytes = 0;         // of all files
   std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
   std::optional<StatusSlot> status;
-  std::string lost_checkpoints;            // why those of what is in tables cannot be read
+  std::string lost_checkpoints;        // why those of what is in tables cannot be read
   std::vector<std::string> leftovers;  // unfinished files of an earlier writer
   std::vector<std::string> foreign;    // names that are not the store's
 

@@ -61,9 +61,9 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         continue;
       }
     }
-    const std::string_view stem(entry.name.data(),
-                                entry.name.size() - std::min(entry.name.size(),
-                                                             kUnfinishedSuffix.size()));
+    const std::string_view stem(
+        entry.name.data(),
+        entry.name.size() - std::min(entry.name.size(), kUnfinishedSuffix.size()));
     if (entry.name.ends_with(kUnfinishedSuffix) &&
         (segment_number_of(stem) || manifest_version_of(stem))) {
       scan.leftovers.push_back(entry.name);

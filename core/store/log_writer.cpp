@@ -325,6 +325,8 @@ Status LogWriter::rotate(Frame& frame) {
   if (!spare) {
     return spare.error().with_context("cannot open the next log segment");
   }
+  // The log is found from its highest number backwards.
+  KIFA_ASSERT(spare->number > issued_.at.segment);
   auto segment = std::make_shared<OpenSegment>();
   segment->number = spare->number;
   segment->epoch = random_();

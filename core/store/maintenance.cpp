@@ -24,18 +24,17 @@ constexpr std::uint64_t kDirectBytes = 64_MiB;
 constexpr std::int64_t kSettleAfterNs = kSecondNs;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
-constexpr std::uint64_t kFlushSegments = 4;
 constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
 constexpr std::chrono::seconds kFlushTimeout{10};
 // Less is left in the log when the store closes: a table for every short run would be too many.
-constexpr std::uint64_t kCloseFlushBytes = 1_MiB;
+constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
 
 std::uint64_t flush_segments_of(const StoreOptions& options) {
   if (options.disk_budget_bytes == 0) {
-    return kFlushSegments;
+    return options.flush_segments;
   }
   return std::clamp<std::uint64_t>(options.disk_budget_bytes / 4 / options.segment_bytes, 1,
-                                   kFlushSegments);
+                                   options.flush_segments);
 }
 
 CompactionPolicy compaction_policy_of(const StoreOptions& options) {
@@ -132,7 +131,8 @@ bool Maintenance::settled(const char* what, const Status& status) {
   }
   retry_after_ns_ = std::clamp(retry_after_ns_ * 2, kRetryFirstNs, kRetryLastNs);
   retry_at_ns_ = last_edit_ns_ + retry_after_ns_;
-  const std::string text = fmt::format("{} of {} is put off: {}", what, directory_, status.message());
+  const std::string text =
+      fmt::format("{} of {} is put off: {}", what, directory_, status.message());
   if (text != told_) {
     told_ = text;
     const bool is_space = status.code() == Code::no_space;
@@ -180,8 +180,8 @@ EditFacts Maintenance::facts(std::uint64_t table_bytes, std::uint64_t other_byte
   facts.written_more = {.log = log_bytes - std::exchange(log_bytes_told_, log_bytes),
                         .tables = table_bytes,
                         .manifests = other_bytes};
-  facts.clock = next_trusted_clock(parts_.keeper.current()->clock, clock_facts(),
-                                   parts_.options.trust_clock);
+  facts.clock =
+      next_trusted_clock(parts_.keeper.current()->clock, clock_facts(), parts_.options.trust_clock);
   facts.highest_event = parts_.writer.durable_mark().next_event - 1;
   return facts;
 }
@@ -216,15 +216,14 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
   Status status;
   if (outcome->checkpoints_changed) {
     checkpoints_number = parts_.keeper.take_number();
-    const auto written = write_checkpoints(files_, directory_, manifest.store_id,
-                                           checkpoints_number, checkpoints);
+    const auto written =
+        write_checkpoints(files_, directory_, manifest.store_id, checkpoints_number, checkpoints);
     status = written.status();
     if (written) {
       outcome->edit.checkpoints = *written;
     }
   }
-  const std::uint64_t side_bytes =
-      outcome->edit.checkpoints ? outcome->edit.checkpoints->bytes : 0;
+  const std::uint64_t side_bytes = outcome->edit.checkpoints ? outcome->edit.checkpoints->bytes : 0;
   if (status && !mutant_is(Mutant::no_table_directory_sync)) {
     status = files_.sync_directory(directory_);
   }
@@ -351,9 +350,9 @@ Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answe
   event.first_lost = first;
   event.last_lost = last;
   event.records = records;
-  event.text = fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
-                           answer.is_for_age ? "older than the age that is kept"
-                                             : "more bytes than are kept");
+  event.text = fmt::format(
+      "retention removes LSN {} to {}, {}", first.value, last.value,
+      answer.is_for_age ? "older than the age that is kept" : "more bytes than are kept");
   parts_.writer.add_event(std::move(event));
   KIFA_TRY(parts_.writer.flush(kFlushTimeout));
   KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));
@@ -407,7 +406,7 @@ void Maintenance::finish() {
     const std::uint64_t waiting =
         mark.totals.payload_bytes - manifest->flushed.mark.totals.payload_bytes;
     if (parts_.keeper.has_failed() ||
-        waiting < std::min(kCloseFlushBytes, parts_.options.memtable_flush_bytes) ||
+        waiting < parts_.options.memtable_flush_bytes / kCloseFlushPart ||
         !settled("flushing the log", flush(*manifest, mark))) {
       break;
     }

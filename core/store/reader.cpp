@@ -14,7 +14,7 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 5;  // a writer that starts or stops meanwhile changes the picture
+constexpr int kOpenTriesMax = 20;   // a writer that starts or stops meanwhile changes the picture
 
 class ReaderImpl final : public Reader {
  public:
@@ -38,6 +38,23 @@ class ReaderImpl final : public Reader {
   Lsn durable_lsn_;  // the end of what this reader shows
   bool live_ = false;
 };
+
+std::uint64_t version_of(const LogScan& scan) {
+  return scan.manifest.manifest ? scan.manifest.manifest->version : 0;
+}
+
+// The highest version of any manifest in the directory.
+Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& directory) {
+  const auto entries = files.list(directory);
+  if (!entries) {
+    return entries.error();
+  }
+  std::uint64_t newest = 0;
+  for (const io::DirectoryEntry& entry : *entries) {
+    newest = std::max(newest, manifest_version_of(entry.name).value_or(0));
+  }
+  return newest;
+}
 
 Status ReaderImpl::refresh() {
   KIFA_TRY(reload());
@@ -91,6 +108,18 @@ Status ReaderImpl::look(bool live) {
     }
   }
   auto scan = scan_log(files_, options);
+  // A writer may have gone on between manifest and log, and what the one names may be gone from the
+  // other: both must be of one moment.
+  for (int attempt = 0; live && attempt < kOpenTriesMax; ++attempt) {
+    const auto newest = newest_manifest(files_, directory_);
+    if (!newest) {
+      return newest.error();
+    }
+    if (scan && *newest <= version_of(*scan)) {
+      break;
+    }
+    scan = scan_log(files_, options);
+  }
   if (!scan) {
     return scan.error();
   }

@@ -79,8 +79,11 @@ Result<ReaderWalk::Pass> ReaderWalk::read_tables() {
 Result<ReaderWalk::Pass> ReaderWalk::read_table(const TableInfo& table) {
   const std::string path = fmt::format("{}/{}", directory_, table_file_name(table.number));
   const auto whole_is_lost = [&](const Status& why) {
-    lose({.segment = 0, .offset = 0, .first_lost = std::max(table.first, next_show_),
-          .last_lost = table.last, .why = fmt::format("{}: {}", path, why.message())},
+    lose({.segment = 0,
+          .offset = 0,
+          .first_lost = std::max(table.first, next_show_),
+          .last_lost = table.last,
+          .why = fmt::format("{}: {}", path, why.message())},
          table.last.next());
   };
   auto reader = TableReader::open(
@@ -328,9 +331,8 @@ void ReaderWalk::lose(Damage damage, Lsn behind) {
 }
 
 void ReaderWalk::show_gap(const Event& gap) {
-  const bool wanted =
-      gap.last_lost.value == 0 ||
-      (gap.last_lost >= selection_.first && gap.first_lost <= selection_.last);
+  const bool wanted = gap.last_lost.value == 0 ||
+                      (gap.last_lost >= selection_.first && gap.first_lost <= selection_.last);
   if (wanted) {
     shown_gaps_[gap.first_lost.value] = gap.last_lost.value;
     done_ = done_ || !on_event_(gap);

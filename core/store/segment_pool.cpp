@@ -37,21 +37,40 @@ void SegmentPool::add(std::uint64_t number) {
 
 Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string path = segment_path(options_.directory, number);
-  std::uint64_t next = 0;
+  bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
-    if (bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0)) {
-      next = next_number_++;
-    }
+    is_wanted =
+        bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
   }
-  if (next == 0) {
+  if (!is_wanted) {
     KIFA_TRY(files_.remove(path));
     add_bytes(-static_cast<std::int64_t>(bytes));
     return {};
   }
-  KIFA_TRY(files_.rename(path, segment_path(options_.directory, next)));
-  KIFA_TRY(files_.sync_directory(options_.directory));
-  add(next);
+  return name_spare(path);
+}
+
+// Gives a complete file the next number and takes it in. One at a time: the log is found from the
+// highest number backwards, so spares have to be taken in the order of their numbers.
+Status SegmentPool::name_spare(const std::string& path) {
+  const MutexLock naming(naming_mutex_);
+  std::uint64_t number = 0;
+  {
+    const MutexLock lock(mutex_);
+    number = next_number_++;
+  }
+  const std::string name = segment_path(options_.directory, number);
+  Status status = files_.rename(path, name);
+  if (status && !mutant_is(Mutant::no_directory_sync)) {
+    status = files_.sync_directory(options_.directory);
+    if (!status) {
+      // A spare that may vanish in a power cut must not be used.
+      ignore(files_.remove(name), "the failure to name it is what counts");
+    }
+  }
+  KIFA_TRY(status);
+  add(number);
   return {};
 }
 
@@ -184,7 +203,7 @@ Status SegmentPool::fill(const std::string& path) {
     }
     at += *written;
     if (*written == 0) {
-      return Status(Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path));
+      return {Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path)};
     }
   }
   return (*file)->sync_all();
@@ -209,26 +228,19 @@ Result<bool> SegmentPool::make_one() {
     number = next_number_++;
     taken_while_filling_ = 0;
   }
-  const std::string path = segment_path(options_.directory, number);
-  const std::string unfinished = path + ".tmp";
+  const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
   Status status = fill(unfinished);
   if (status) {
-    status = files_.rename(unfinished, path);
-  }
-  if (status && !mutant_is(Mutant::no_directory_sync)) {
-    status = files_.sync_directory(options_.directory);
+    status = name_spare(unfinished);
   }
   if (!status) {
-    // Whichever name it has got: a spare that may vanish in a power cut must not be used.
     ignore(files_.remove(unfinished), "the failure to make it is what counts");
-    ignore(files_.remove(path), "the failure to make it is what counts");
   }
   const MutexLock lock(mutex_);
   failure_ = status;
   if (!status) {
     return status;
   }
-  spares_.push_back(number);
   file_bytes_ += options_.segment_bytes;
   wanted_ = std::max<std::size_t>(1, 2 * taken_while_filling_);
   hurry_ = hurry_ && spares_.size() < wanted();
@@ -237,7 +249,7 @@ Result<bool> SegmentPool::make_one() {
 
 void SegmentPool::start(std::function<void()> on_change) {
   on_change_ = std::move(on_change);
-  thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   ::pthread_setname_np(thread_.native_handle(), "kifa-segments");
 }
 
@@ -249,7 +261,7 @@ void SegmentPool::stop() {
   }
 }
 
-void SegmentPool::run(std::stop_token stop) {
+void SegmentPool::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Result<bool> made = make_one();
     if (!made || *made) {

@@ -27,10 +27,10 @@ class SegmentPool final {
   struct Options {
     std::string directory;
     std::uint64_t segment_bytes = 16_MiB;
-    std::uint64_t disk_budget_bytes = 0;  // 0: none
-    std::uint64_t file_bytes = 0;         // all files that are there now
-    std::uint64_t next_number = 1;        // never used by any file
-    std::uint64_t used_segments = 0;      // taken and not given back: the log
+    std::uint64_t disk_budget_bytes = 0;     // 0: none
+    std::uint64_t file_bytes = 0;            // all files that are there now
+    std::uint64_t next_number = 1;           // never used by any file
+    std::uint64_t used_segments = 0;         // taken and not given back: the log
     std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
   };
   static constexpr std::size_t kSparesMax = 8;
@@ -50,7 +50,8 @@ class SegmentPool final {
   // Takes in a complete spare that is there already.
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
   // Renames a segment that nobody needs to the next number and takes it in; its old frames carry an
-  // old number and epoch. With enough spares, or when its size is not the one wanted, it is removed.
+  // old number and epoch. With enough spares, or when its size is not the one wanted, it is
+  // removed.
   Status recycle(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
   // The same for a segment that was taken: the log is one segment shorter.
   Status give_back(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
@@ -81,15 +82,17 @@ class SegmentPool final {
 
  private:
   Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Status name_spare(const std::string& path) KIFA_EXCLUDES(mutex_, naming_mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
-  void run(std::stop_token stop);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
+  void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
 
   io::FileSystem& files_;
   const Options options_;
 
+  Mutex naming_mutex_;  // from the number of a spare to its place among the spares
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);

@@ -105,11 +105,13 @@ Status check_options(const StoreOptions& options) {
                         "most a quarter of a segment, and 16 MiB",
                         options.record_bytes_max, segment_bytes)};
   }
-  if (options.memtable_flush_bytes < 1_MiB || options.compaction_threshold < 2) {
+  if (options.memtable_flush_bytes < 1_MiB || options.flush_segments == 0 ||
+      options.compaction_threshold < 2) {
     return {Code::invalid,
-            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, and "
-                        "compaction_threshold ({}) at least 2",
-                        options.memtable_flush_bytes, options.compaction_threshold)};
+            fmt::format("memtable_flush_threshold ({} bytes) must be at least 1 MiB, wal_flush ({} "
+                        "segments) at least 1 and compaction_threshold ({}) at least 2",
+                        options.memtable_flush_bytes, options.flush_segments,
+                        options.compaction_threshold)};
   }
   if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {
     return {Code::invalid,
@@ -119,9 +121,10 @@ Status check_options(const StoreOptions& options) {
   }
   if (options.disk_budget_bytes != 0 &&
       options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {
-    return {Code::invalid,
-            fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
-                        options.log_backlog_bytes_max, options.disk_budget_bytes)};
+    return {
+        Code::invalid,
+        fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
+                    options.log_backlog_bytes_max, options.disk_budget_bytes)};
   }
   if (options.sync_records == 0 || options.sync_bytes == 0 || options.sync_interval.count() <= 0) {
     return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
@@ -157,9 +160,10 @@ class StoreImpl final : public Store {
   }
   Status flush(std::chrono::nanoseconds timeout) override { return writer_->flush(timeout); }
   Status set_flush_mode(FlushMode mode) override {
-    const Status status = writer_->set_flush_mode(mode);
+    KIFA_TRY(writer_->set_flush_mode(mode));
     maintenance_->on_change();
-    return status;
+    // The power may be about to fail: nothing that was taken is left waiting.
+    return mode == FlushMode::emergency ? writer_->flush(kCloseTimeout) : Status();
   }
   [[nodiscard]] FlushMode flush_mode() const override { return writer_->flush_mode(); }
   [[nodiscard]] Lsn durable_lsn() const override { return writer_->durable_lsn(); }
@@ -275,15 +279,15 @@ Status StoreImpl::start() {
 void StoreImpl::make_maintenance(const LogScan& scan) {
   std::vector<Damage> known = scan.damages;
   known.insert(known.end(), scan.known_damages.begin(), scan.known_damages.end());
-  maintenance_ = std::make_unique<Maintenance>(
-      Maintenance::Parts{.options = options_,
-                         .environment = environment_,
-                         .keeper = *keeper_,
-                         .pool = *pool_,
-                         .index = *index_,
-                         .writer = *writer_,
-                         .known_damages = std::move(known)},
-      scan.flushed_checkpoints);
+  maintenance_ =
+      std::make_unique<Maintenance>(Maintenance::Parts{.options = options_,
+                                                       .environment = environment_,
+                                                       .keeper = *keeper_,
+                                                       .pool = *pool_,
+                                                       .index = *index_,
+                                                       .writer = *writer_,
+                                                       .known_damages = std::move(known)},
+                                    scan.flushed_checkpoints);
 }
 
 // Without threads the steps behind the log are taken between appends.
@@ -411,8 +415,8 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
     start.store_id[8] = static_cast<std::uint8_t>((start.store_id[8] & 0x3FU) | 0x80U);
   }
   start.open_epoch = random();
-  start.mark = normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(),
-                          scan);
+  start.mark =
+      normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(), scan);
   start.mark_epoch = scan.flushed().epoch;
   for (const LogSegment& segment : scan.path) {
     if (segment.header.number == start.mark.at.segment) {

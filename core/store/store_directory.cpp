@@ -39,7 +39,7 @@ Status make_directories(io::FileSystem& files, const std::string& path) {
   }
   const std::string parent = parent_of(path);
   KIFA_TRY(make_directories(files, parent));
-  const Status made = files.make_directory(path, kDirectoryMode);
+  Status made = files.make_directory(path, kDirectoryMode);
   if (!made && made.sys_errno() != EEXIST) {
     return made;
   }

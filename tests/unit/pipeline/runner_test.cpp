@@ -232,7 +232,7 @@ TEST_CASE("run returns when every source has ended and all is settled", "[pipeli
   CHECK(journal.heard.all().back() == "stop");
   CHECK(screen.text.starts_with("BEGIN\n"));
   CHECK(screen.text.ends_with("END\n"));
-  CHECK(plan.has_logged("till/one: 20000 records acknowledged"));
+  CHECK(plan.has_logged("till/one: records acknowledged: 20000"));
 }
 
 TEST_CASE("a stop drains and ends a silent source at once", "[pipeline][runner][stop][W31]") {

@@ -48,7 +48,9 @@ class Sink final {
   Sink(const std::string& name, const std::string& directory, TestInstance::Texts texts = {})
       : host(name), instance_(*kifa_builtin_kifa(), host) {
     texts["data_dir"] = directory;
-    texts.try_emplace("segment_size_mib", "1");
+    if (texts.try_emplace("segment_size_mib", "1").second) {
+      host.set_record_bytes_max(256U << 10U);
+    }
     configured = instance_.configure(texts);
     started = configured == KIFA_OK ? instance_.start() : configured;
     start_message = instance_.message();
@@ -262,26 +264,17 @@ TEST_CASE("wrong settings are refused by name", "[plugins][kifa]") {
   CHECK_FALSE(std::filesystem::exists(folder.at("data")));
 }
 
-TEST_CASE("a small store says that it does not take the longest records, and opens",
+TEST_CASE("a store too small for the longest records is refused before anything is made",
           "[plugins][kifa]") {
   const Folder folder;
   Sink sink("till-1/journal", folder.at("data"),
             {{"segment_size_mib", "16"}, {"disk_budget", "16MiB"}});
-  REQUIRE(sink.start_message.empty());
-  CHECK(sink.started == KIFA_OK);
-  const auto logs = sink.host.logs();
-  CHECK(std::any_of(logs.begin(), logs.end(), [](const FakeHost::LogLine& line) {
-    return line.level == KIFA_LOG_WARN &&
-           line.message.find("records of at most 524288 bytes") != std::string::npos;
-  }));
-  BatchBuilder batch(1, "till-1/app");
-  add_records(batch, {std::string(524'288, 'x')});
-  CHECK(sink.write({&batch}) == KIFA_OK);
-  BatchBuilder too_long(2, "till-1/app");
-  add_records(too_long, {std::string(524'289, 'x')});
-  CHECK(sink.write({&too_long}) == KIFA_INVALID);
-  CHECK(sink.taken == 0);
-  CHECK(sink.stop() == KIFA_OK);
+  CHECK(sink.configured == KIFA_INVALID);
+  CHECK(sink.start_message ==
+        "segment_size_mib 16 with disk_budget 16MiB allows records of at most 512KiB, but the "
+        "framings of this pipeline let through 1024KiB: write `record_bytes_max: 512KiB` in each "
+        "`framing:`, or make the store larger");
+  CHECK_FALSE(std::filesystem::exists(folder.at("data")));
 }
 
 TEST_CASE("the data directory is nobody else's", "[plugins][kifa][W36]") {

@@ -313,6 +313,7 @@ TEST_CASE("a full budget blocks input, loses nothing, and more room lets it go o
           "[store][W18]") {
   StoreFixture fixture;
   fixture.options.disk_budget_bytes = 8_MiB;
+  fixture.options.memtable_flush_bytes = 1_MiB;
   std::string payload(50'000, '\0');
   std::mt19937 random(18);  // what does not compress fills a disk
   std::ranges::generate(payload, [&random] { return static_cast<char>(random()); });
@@ -330,8 +331,11 @@ TEST_CASE("a full budget blocks input, loses nothing, and more room lets it go o
       REQUIRE(taken < 1000);
     }
     CHECK(taken > 100);
-    CHECK(fixture.reports.size() == 1);
-    CHECK(fixture.reports[0].find("disk_budget") != std::string::npos);
+    REQUIRE_FALSE(fixture.reports.empty());
+    for (const std::string& report : fixture.reports) {
+      INFO(report);
+      CHECK(report.find("disk_budget") != std::string::npos);
+    }
   }
   fixture.options.disk_budget_bytes = 16_MiB;
   auto store = fixture.open();
