@@ -150,7 +150,7 @@ TEST_CASE("a backup that is given up leaves nothing", "[backup]") {
 TEST_CASE("a table that is missing fails a backup; a log that is damaged goes with it",
           "[backup]") {
   UpkeepFixture fixture;
-  fixture.fill(45);
+  fixture.fill(40);
   const Manifest manifest = fixture.manifest();
   fixture.spoil(segment_file_name(manifest.flushed.mark.at.segment),
                 manifest.flushed.mark.at.offset);

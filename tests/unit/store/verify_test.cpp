@@ -69,7 +69,7 @@ TEST_CASE("a healthy store verifies without a fault, and nothing is changed", "[
 
 TEST_CASE("a store without tables, also an empty one, verifies without a fault", "[verify]") {
   UpkeepFixture fixture;
-  const std::uint64_t records = GENERATE(0U, 5U);
+  const std::uint64_t records = GENERATE(0U, 4U);
   fixture.fill(records);
   const Verified verified = verify(fixture.files);
   INFO(texts_of(verified));
@@ -191,7 +191,7 @@ TEST_CASE("damage in manifest, log, checkpoints, STATUS and cursors is told with
                                    .records = {},
                                    .checkpoints = {&checkpoint, 1},
                                    .events = {}}));
-    UpkeepFixture::append_up_to(*store, 45);
+    UpkeepFixture::append_up_to(*store, 40);
     REQUIRE(store->close().is_ok());
   }
   REQUIRE(set_cursor(fixture.files, "/store", {.name = "office", .lsn = {3}}).is_ok());
@@ -225,7 +225,7 @@ TEST_CASE("damage in manifest, log, checkpoints, STATUS and cursors is told with
 
 TEST_CASE("what was lost and recorded as a gap is no fault; the count is told", "[verify]") {
   UpkeepFixture fixture;
-  fixture.fill(45);
+  fixture.fill(40);
   const Manifest before = fixture.manifest();
   fixture.spoil(segment_file_name(before.flushed.mark.at.segment), before.flushed.mark.at.offset);
   CHECK(verify(fixture.files).faults.size() == 1);
@@ -242,7 +242,7 @@ TEST_CASE("what was lost and recorded as a gap is no fault; the count is told", 
     UpkeepFixture::append_up_to(*store, 90);
     REQUIRE(store->close().is_ok());
   }
-  REQUIRE(fixture.manifest().flushed.mark.next_lsn > Lsn{46});
+  REQUIRE(fixture.manifest().flushed.mark.next_lsn > Lsn{41});
   verified = verify(fixture.files);
   INFO(texts_of(verified));
   CHECK(verified.faults.empty());
@@ -302,7 +302,7 @@ TEST_CASE("a directory without a store is told apart from a damaged one", "[veri
 
 TEST_CASE("a log of which nothing can be read any more is flushed as a gap", "[flush]") {
   UpkeepFixture fixture;
-  fixture.options.memtable_flush_bytes = 64_MiB;
+  fixture.options.memtable_flush_bytes = 4_MiB;
   auto store = fixture.open();
   UpkeepFixture::append_up_to(*store, 30);
   for (const std::string& name : fixture.names()) {
