@@ -156,16 +156,18 @@ void add_keeping_commands(CLI::App& root, Parsed& parsed) {
                    "earlier verify printed")
       ->type_name("FIRST:LAST:HEX");
   add_json(verify, parsed.verify.json);
+  verify->add_flag("--repair", parsed.verify.repair,
+                   "Make a damaged store whole again: keep what can be read, record what is lost, "
+                   "move damaged files aside. No daemon may have it");
   verify->add_flag("-q,--quiet", parsed.verify.quiet, "Print nothing but faults");
   verify->footer(
       "\nExamples:\n"
       "  kifa verify -d ./data\n"
       "  kifa verify -d /mnt/backup/data --json\n"
-      "\nReads also while a daemon writes the store, and changes nothing. Prints one line for "
-      "each\n"
-      "fault and ends with 65 when there is any. The anchor that it prints, kept elsewhere, "
-      "proves\n"
-      "later that no record up to it was changed.");
+      "  kifa verify -d ./data --repair\n"
+      "\nReads also while a daemon writes the store; changes nothing without --repair. Prints a\n"
+      "line for each fault and ends with 65 when there is any. The anchor that it prints, kept\n"
+      "elsewhere, tells later whether any record up to it was changed.");
 
   CLI::App* backup = root.add_subcommand("backup", "Make a consistent copy of a store");
   add_data_dir(backup, parsed.texts);
@@ -355,7 +357,12 @@ class Completion {
   }
 
   Status stats() { return data_dir(parsed_.stats.data_dir); }
-  Status verify() { return data_dir(parsed_.verify.data_dir); }
+  Status verify() {
+    if (parsed_.verify.repair && !parsed_.verify.anchor.empty()) {
+      return {Code::invalid, "--anchor checks and --repair changes: give one of them"};
+    }
+    return data_dir(parsed_.verify.data_dir);
+  }
   Status backup() { return data_dir(parsed_.backup.data_dir); }
 
   [[nodiscard]] Status shell() const {

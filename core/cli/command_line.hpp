@@ -51,6 +51,7 @@ struct StatsCommand {
 struct VerifyCommand {
   std::string data_dir;
   std::string anchor;  // empty: none was given
+  bool repair = false;
   bool json = false;
   bool quiet = false;
 };

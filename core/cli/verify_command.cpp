@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/clock.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/exit_code.hpp"
 #include "core/cli/human.hpp"
@@ -13,6 +14,7 @@
 #include "core/cli/output.hpp"
 #include "core/cli/progress.hpp"
 #include "core/io/file_system.hpp"
+#include "core/store/repair.hpp"
 #include "core/store/verify.hpp"
 
 namespace kifa::cli {
@@ -82,6 +84,24 @@ std::string for_machines(const std::string& directory, const store::VerifyReport
   return json.finish() + "\n";
 }
 
+// What is done goes to stderr, sentence by sentence; what verification says then is the answer.
+Result<store::VerifyReport> repaired(const VerifyCommand& command,
+                                     const store::VerifyOptions& options) {
+  const SystemClock clock;
+  const auto report = store::repair_store(
+      {.directory = command.data_dir},
+      {.files = io::posix_file_system(),
+       .clock = clock,
+       .report = [](store::Severity, const std::string& text) { complain(text); }},
+      options.on_fault);
+  if (!report) {
+    return report.status();
+  }
+  complain(fmt::format("repaired: {} rewritten, {} newly recorded as lost",
+                       counted(report->tables, "table"), counted(report->lost_records, "record")));
+  return report->after;
+}
+
 }  // namespace
 
 int run(const VerifyCommand& command) {
@@ -107,7 +127,8 @@ int run(const VerifyCommand& command) {
       written = output.append(fault.text + "\n");
     }
   };
-  const auto report = store::verify_store(io::posix_file_system(), options);
+  const auto report = command.repair ? repaired(command, options)
+                                     : store::verify_store(io::posix_file_system(), options);
   progress.clear();
   if (written) {
     written = output.flush();

@@ -30,6 +30,9 @@ class TableSettling final {
     unknown_ = unknown_files(scan_.manifest.manifest.value_or(Manifest()), scan_.manifest.names);
     KIFA_TRY(find_missing());
     KIFA_TRY(refuse());
+    // A version that was once durable is never used again, also when its file is gone.
+    std::uint64_t& highest = scan_.manifest.highest_version;
+    highest = std::max(highest, named_manifest_version(scan_));
     KIFA_TRY(move_aside());
     if (outdated_.empty()) {
       remove_unknown();

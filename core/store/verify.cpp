@@ -318,25 +318,21 @@ class Verification final {
   // Each table is chained to the one before, the first to what retention has removed.
   void judge_chain() {
     Digest anchor = manifest_.purged.anchor;
-    bool is_known = true;
     for (const TableInfo& table : manifest_.tables) {
       const TableVerdict& verdict = tables_.verdict(table);
-      if (verdict.readable && verdict.previous_anchor != anchor) {
-        if (is_known) {
-          const std::string path = path_of(table_file_name(table.number));
-          fault(
-              FaultKind::chain, path,
+      const std::string path = path_of(table_file_name(table.number));
+      // What was read of a damaged table is chained to nothing, and what is behind it to what was
+      // lost: the manifest has kept that anchor.
+      if (verdict.repaired) {
+        report_.notes.push_back(fmt::format("{} was repaired: no anchor vouches for LSN {} to {}",
+                                            path, table.first.value, table.last.value));
+      } else if (verdict.readable && verdict.previous_anchor != anchor) {
+        fault(FaultKind::chain, path,
               fmt::format("{} is not chained to the piece before LSN {}", path, table.first.value),
               {table.first, table.last});
-        } else {
-          report_.notes.push_back(fmt::format(
-              "the chain of pieces begins anew at LSN {}, behind a table that was repaired",
-              table.first.value));
-        }
       }
       anchor = table.last_anchor;
-      is_known = !verdict.repaired;
-      if (verdict.last_piece) {
+      if (verdict.last_piece && !verdict.repaired) {
         report_.anchor = Anchor{.first = verdict.last_piece->first,
                                 .last = verdict.last_piece->last,
                                 .digest = verdict.last_piece->anchor};

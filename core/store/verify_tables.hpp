@@ -23,7 +23,7 @@ struct LsnRange {
 struct TableVerdict {
   bool readable = false;  // it could be opened
   bool whole = false;     // no fault was found in it
-  bool repaired = false;  // what is behind it need not be chained to it
+  bool repaired = false;  // its pieces do not lead to the anchor that the manifest says
   Digest previous_anchor{};
   std::optional<Piece> last_piece = std::nullopt;
   std::optional<Piece> asked = std::nullopt;  // the piece that ends where the given anchor ends

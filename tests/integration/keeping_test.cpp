@@ -81,6 +81,35 @@ TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
   require_refusal(run_kifa({"verify", "-d", directory.file("none")}), 69, "nothing was created");
 }
 
+TEST_CASE("verify --repair keeps what can be read, records the rest and deletes nothing",
+          "[verify][repair]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string table = table_in(data);
+  REQUIRE_FALSE(table.empty());
+  std::string bytes = read_file(table);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  const Ending repair = run_kifa({"verify", "-d", data, "--repair", "--json"});
+  INFO(repair.out << repair.err);
+  CHECK(repair.exit_code == 0);
+  const std::uint64_t lost = json_number(repair.out, "lost_records");
+  CHECK(lost > 0);
+  CHECK(json_number(repair.out, "records") == kLines - lost);
+  CHECK(read_file(table + ".damaged") == bytes);
+  CHECK(run_kifa({"verify", "-d", data}).exit_code == 0);
+  CHECK(stats_number(data, "lost_records") == lost);
+  CHECK(payloads(data).size() == kLines - lost);
+  Process daemon(kifa({"daemon", "--stdin", "-d", data}));
+  REQUIRE(daemon.wait_until([&] {
+    return run_kifa({"stats", "-d", data, "--json"}).out.find("\"live\":true") != std::string::npos;
+  }));
+  require_refusal(run_kifa({"verify", "-d", data, "--repair"}), 69, "in use");
+  daemon.close_input();
+  CHECK(daemon.wait().exit_code == 0);
+}
+
 TEST_CASE("a daemon's store is verified and backed up while it writes", "[verify][backup]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
