@@ -71,6 +71,7 @@ struct LogScan {
   std::vector<std::uint64_t> dead;      // off the path, in order
   std::vector<std::uint64_t> suspects;  // damaged beyond telling what they are; left alone
   std::uint64_t file_bytes = 0;         // of all files
+  bool has_reserve = false;             // RESERVE is there
   std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
   std::optional<StatusSlot> status;
   std::string lost_checkpoints;        // why those of what is in tables cannot be read

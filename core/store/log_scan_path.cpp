@@ -9,6 +9,7 @@
 
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/cursors.hpp"
+#include "core/store/segment_pool.hpp"
 #include "core/store/small_file.hpp"
 #include "core/store/table_format.hpp"
 
@@ -37,8 +38,8 @@ std::string_view without_aside(std::string_view name) {
 bool is_known_name(std::string_view name) {
   const std::string_view stem = without_aside(name);
   return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
-         manifest_version_of(stem) || table_number_of(stem) || checkpoints_number_of(stem) ||
-         segment_number_of(stem);
+         name == kReserveFileName || manifest_version_of(stem) || table_number_of(stem) ||
+         checkpoints_number_of(stem) || segment_number_of(stem);
 }
 
 Status list_files(io::FileSystem& files, const std::string& directory, LogScan& scan,
@@ -54,6 +55,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         return info.error();  // a segment of unknown size must not pass for a spare
       }
       scan.file_bytes += info ? info->bytes : 0;
+      scan.has_reserve = scan.has_reserve || entry.name == kReserveFileName;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;
         scan.segment_file_bytes[*number] = candidates[*number].bytes;
@@ -65,7 +67,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         entry.name.data(),
         entry.name.size() - std::min(entry.name.size(), kUnfinishedSuffix.size()));
     if (entry.name.ends_with(kUnfinishedSuffix) &&
-        (segment_number_of(stem) || manifest_version_of(stem))) {
+        (segment_number_of(stem) || manifest_version_of(stem) || stem == kReserveFileName)) {
       scan.leftovers.push_back(entry.name);
       scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
     } else if (!is_known_name(entry.name)) {

@@ -69,7 +69,10 @@ Status ManifestKeeper::commit(const Edit& edit, EditFacts facts) {
   if (!after) {
     return after.error();
   }
-  const ManifestWrite written = write_manifest(files_, directory_, *after);
+  ManifestWrite written = write_manifest(files_, directory_, *after);
+  if (written.status.code() == Code::no_space && written.is_certain && pool_.release_reserve()) {
+    written = write_manifest(files_, directory_, *after);
+  }
   {
     const MutexLock lock(mutex_);
     highest_version_ = std::max(highest_version_, after->version);

@@ -14,7 +14,7 @@ namespace kifa::store {
 namespace {
 
 constexpr int kScanTriesMax = 50;  // without getting anywhere
-constexpr int kOpenTriesMax = 20;   // a writer that starts or stops meanwhile changes the picture
+constexpr int kOpenTriesMax = 20;  // a writer that starts or stops meanwhile changes the picture
 
 class ReaderImpl final : public Reader {
  public:

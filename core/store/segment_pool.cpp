@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 64_KiB;
 constexpr std::size_t kHurryPieceBytes = 1_MiB;
 constexpr std::chrono::seconds kRetryAfter{1};
+constexpr std::uint64_t kReserveBytes = 1_MiB + 64_KiB;
 
 }  // namespace
 
@@ -26,7 +27,8 @@ SegmentPool::SegmentPool(io::FileSystem& files, Options options)
       options_(std::move(options)),
       next_number_(options_.next_number),
       file_bytes_(options_.file_bytes),
-      used_segments_(options_.used_segments) {}
+      used_segments_(options_.used_segments),
+      has_reserve_(options_.has_reserve) {}
 
 SegmentPool::~SegmentPool() { stop(); }
 
@@ -40,8 +42,7 @@ Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
-    is_wanted =
-        bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
+    is_wanted = bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
   }
   if (!is_wanted) {
     KIFA_TRY(files_.remove(path));
@@ -181,7 +182,7 @@ Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::strin
   return file;
 }
 
-Status SegmentPool::fill(const std::string& path) {
+Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
   bool direct = false;
   auto file = open_for_writing(path, true, direct);
   if (!file) {
@@ -189,14 +190,14 @@ Status SegmentPool::fill(const std::string& path) {
   }
   io::AlignedBuffer zeros(kHurryPieceBytes, kBlockBytesMax);
   std::ranges::fill(zeros.span(), std::byte{0});
-  for (std::uint64_t at = 0; at < options_.segment_bytes;) {
+  for (std::uint64_t at = 0; at < bytes;) {
     std::size_t piece = kPieceBytes;
     {
       const MutexLock lock(mutex_);
       piece = hurry_ ? kHurryPieceBytes : kPieceBytes;
       filled_bytes_ += piece;
     }
-    piece = std::min<std::uint64_t>(piece, options_.segment_bytes - at);
+    piece = std::min<std::uint64_t>(piece, bytes - at);
     const auto written = (*file)->write_at(zeros.span().first(piece), at, io::WriteMode::buffered);
     if (!written) {
       return written.error();
@@ -209,8 +210,55 @@ Status SegmentPool::fill(const std::string& path) {
   return (*file)->sync_all();
 }
 
+// Space for a few manifests, and for what the file system itself needs to change anything.
+std::uint64_t SegmentPool::reserve_bytes() const {
+  return options_.disk_budget_bytes == 0
+             ? kReserveBytes
+             : std::min<std::uint64_t>(kReserveBytes,
+                                       options_.disk_budget_bytes / 32 / kPieceBytes * kPieceBytes);
+}
+
+Status SegmentPool::make_reserve() {
+  const std::string path = fmt::format("{}/{}", options_.directory, kReserveFileName);
+  const std::string unfinished = path + ".tmp";
+  Status status = fill(unfinished, reserve_bytes());
+  if (status) {
+    status = files_.rename(unfinished, path);
+  }
+  if (!status) {
+    ignore(files_.remove(unfinished), "the failure to make it is what counts");
+  }
+  const MutexLock lock(mutex_);
+  failure_ = status;
+  has_reserve_ = status.is_ok();
+  reserve_comes_first_ = reserve_comes_first_ && !has_reserve_;
+  file_bytes_ += has_reserve_ ? reserve_bytes() : 0;
+  return status;
+}
+
+bool SegmentPool::release_reserve() {
+  const MutexLock lock(mutex_);
+  if (!has_reserve_) {
+    return false;
+  }
+  has_reserve_ = false;
+  reserve_comes_first_ = true;
+  file_bytes_ -= reserve_bytes();
+  ignore(files_.remove(fmt::format("{}/{}", options_.directory, kReserveFileName)),
+         "then its space is not free, and the edit fails as it would have");
+  return true;
+}
+
 Result<bool> SegmentPool::make_one() {
   std::uint64_t number = 0;
+  bool reserve_is_due = false;
+  {
+    const MutexLock lock(mutex_);
+    reserve_is_due = !has_reserve_ && (reserve_comes_first_ || spares_.size() >= wanted());
+  }
+  if (reserve_is_due) {
+    KIFA_TRY(make_reserve());
+  }
   {
     const MutexLock lock(mutex_);
     work_ = false;
@@ -225,11 +273,11 @@ Result<bool> SegmentPool::make_one() {
                       options_.directory, file_bytes_, options_.disk_budget_bytes));
       return failure_;
     }
-    number = next_number_++;
+    number = next_number_;  // for the unfinished file: others may get it meanwhile
     taken_while_filling_ = 0;
   }
   const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
-  Status status = fill(unfinished);
+  Status status = fill(unfinished, options_.segment_bytes);
   if (status) {
     status = name_spare(unfinished);
   }

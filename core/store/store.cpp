@@ -381,6 +381,7 @@ Status StoreImpl::make_pool(const LogScan& scan) {
                                .file_bytes = scan.file_bytes,
                                .next_number = scan.highest_number + 1,
                                .used_segments = index_->segment_count(),
+                               .has_reserve = scan.has_reserve,
                                .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {

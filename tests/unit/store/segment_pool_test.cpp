@@ -1,5 +1,6 @@
 #include "core/store/segment_pool.hpp"
 
+#include <cerrno>
 #include <thread>
 
 #include "core/io/memory_file_system.hpp"
@@ -68,6 +69,25 @@ TEST_CASE("what is given back beyond the budget is removed", "[store][pool]") {
   CHECK(pool.make_one().error().code() == Code::no_space);
   pool.add_bytes(-7'500'000);
   CHECK(pool.make_one().value());
+}
+
+TEST_CASE("the reserve is given once, and made again before any spare", "[store][pool][W18]") {
+  io::MemoryFileSystem files;
+  REQUIRE(files.make_directory("/store", 0700).is_ok());
+  SegmentPool pool(files, {.directory = "/store", .segment_bytes = 1_MiB});
+  REQUIRE(pool.make_one().value());
+  CHECK_FALSE(pool.make_one().value());  // there is a spare: now the reserve
+  CHECK(files.info("/store/RESERVE").has_value());
+  CHECK(pool.release_reserve());
+  CHECK_FALSE(pool.release_reserve());
+  CHECK_FALSE(files.info("/store/RESERVE").has_value());
+  REQUIRE(pool.take().has_value());
+  files.add_fault({.sys_errno = ENOSPC, .kind = io::CallKind::write, .path_contains = "RESERVE"});
+  CHECK(pool.make_one().error().code() == Code::no_space);
+  CHECK(pool.spare_count() == 0);
+  REQUIRE(pool.make_one().value());
+  CHECK(files.info("/store/RESERVE").has_value());
+  CHECK(pool.spare_count() == 1);
 }
 
 }  // namespace
