@@ -125,6 +125,7 @@ class FileSystem {
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
   virtual Status link(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a file, not a directory
+  virtual Status remove_directory(const std::string& path) = 0;  // an empty one
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(
       const std::string& path) = 0;                            // sorted by name, without . and ..

@@ -84,6 +84,10 @@ class PosixFileSystem final : public FileSystem {
     return ::unlink(path.c_str()) == 0 ? Status() : call_failed(errno, "remove", path);
   }
 
+  Status remove_directory(const std::string& path) override {
+    return ::rmdir(path.c_str()) == 0 ? Status() : call_failed(errno, "remove directory", path);
+  }
+
   Status sync_directory(const std::string& path) override {
     const Result<Descriptor> descriptor =
         open_descriptor(path, O_RDONLY | O_DIRECTORY, "open directory");

@@ -49,6 +49,9 @@ class Flush final {
       mark_ = plan_.to;
       mark_.totals = outcome_.damages.empty() ? mark_.totals : counted;
     }
+    if (mark_.next_lsn > plan_.from.mark.next_lsn) {
+      KIFA_TRY(open_table());  // also when nothing could be read: a table covers its gaps
+    }
     if (table_) {
       if (mark_.next_lsn != piece_first_ ||
           piece_has_events_) {  // the last frame may have ended it

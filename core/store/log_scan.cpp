@@ -52,6 +52,11 @@ class ForwardPass final {
                .next_event = header.first_event,
                .totals = header.before};
     }
+    if (first == 0 && scan_.flushed().mark.at.segment == 0 && header.first_lsn > 1) {
+      // No manifest says where these records are: they are gone with it.
+      mark_.next_lsn = {1};
+      lose(mark_.at, {header.first_lsn}, "the manifest and what was before this segment are lost");
+    }
     durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
     for (std::size_t i = first; i < scan_.path.size() && !ended_; ++i) {
       index_ = i;

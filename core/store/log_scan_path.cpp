@@ -10,6 +10,7 @@
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/cursors.hpp"
 #include "core/store/segment_pool.hpp"
+#include "core/store/small_file.hpp"
 #include "core/store/table_format.hpp"
 
 namespace kifa::store {
@@ -17,7 +18,6 @@ namespace kifa::store {
 namespace {
 
 constexpr std::string_view kUnfinishedSuffix = ".tmp";
-constexpr std::string_view kQuarantineSuffix = ".damaged";
 
 struct Candidate {
   std::uint64_t bytes = 0;
@@ -25,12 +25,21 @@ struct Candidate {
 };
 using Candidates = std::map<std::uint64_t, Candidate>;
 
+// `name` without what was added when the file was moved aside.
+std::string_view without_aside(std::string_view name) {
+  for (const std::string_view suffix : {kDamagedSuffix, kOrphanSuffix}) {
+    if (name.ends_with(suffix)) {
+      return name.substr(0, name.size() - suffix.size());
+    }
+  }
+  return name;
+}
+
 bool is_known_name(std::string_view name) {
+  const std::string_view stem = without_aside(name);
   return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
-         name == kReserveFileName || manifest_version_of(name) || table_number_of(name) ||
-         checkpoints_number_of(name) ||
-         (name.ends_with(kQuarantineSuffix) &&
-          segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
+         name == kReserveFileName || manifest_version_of(stem) || table_number_of(stem) ||
+         checkpoints_number_of(stem) || segment_number_of(stem);
 }
 
 Status list_files(io::FileSystem& files, const std::string& directory, LogScan& scan,

@@ -36,6 +36,12 @@ void note_name(const std::string& name, LoadedManifest& loaded) {
     loaded.versions.push_back(*version);
     loaded.highest_version = std::max(loaded.highest_version, *version);
   }
+  if (name.ends_with(kDamagedSuffix)) {
+    // Its version is not used again, and until a newer one is written the state is an older one.
+    const auto version = manifest_version_of(
+        std::string_view(name).substr(0, name.size() - kDamagedSuffix.size()));
+    loaded.highest_version = std::max(loaded.highest_version, version.value_or(0));
+  }
   for (const std::string_view prefix : {"table-", "CHECKPOINTS-"}) {
     // Also of a file that was kept aside or not finished: "table-0000000000000007.damaged".
     const std::string_view whole = std::string_view(name).substr(0, name.find('.'));

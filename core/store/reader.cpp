@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 
-#include "core/base/clock.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/manifest_files.hpp"
@@ -66,19 +65,6 @@ Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& 
     newest = std::max(newest, manifest_version_of(entry.name).value_or(0));
   }
   return newest;
-}
-
-Result<bool> is_live(io::FileSystem& files, const std::string& directory,
-                     const std::optional<StatusSlot>& status) {
-  const auto locked = is_locked(files, directory);
-  if (!locked) {
-    return locked.error();
-  }
-  if (!*locked || !status || status->state != StatusState::serving) {
-    return false;
-  }
-  const std::string boot_id = SystemClock().boot_id();
-  return std::string_view(status->boot_id.data(), status->boot_id.size()) == boot_id;
 }
 
 Status ReaderImpl::refresh() {
@@ -322,6 +308,8 @@ Result<StoreStats> ReaderImpl::stats() {
     stats.log_bytes += end - std::min(end, segment.begin);
   }
   stats.written_bytes = manifest.written.log + manifest.written.tables + manifest.written.manifests;
+  stats.written_payload_bytes = manifest.flushed.mark.totals.payload_bytes;
+  stats.believed_unix_ns = manifest.clock.boot_id.empty() ? 0 : manifest.clock.unix_ns;
   stats.manifest_version = log_.manifest.manifest ? manifest.version : 0;
   stats.purged_through = manifest.purged.through;
   stats.purged_records = manifest.purged.totals.records;

@@ -10,6 +10,10 @@
 namespace kifa::store {
 
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
+// Behind the name of a file that was moved aside for an expert: it is damaged, or no manifest that
+// can be read knows it.
+inline constexpr std::string_view kDamagedSuffix = ".damaged";
+inline constexpr std::string_view kOrphanSuffix = ".orphan";
 
 // Makes the file `path`, which is not there, with these bytes, and syncs it; its name is durable
 // when the caller has synced the directory. After any failure the file is removed again, as far as

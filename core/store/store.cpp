@@ -15,6 +15,7 @@
 #include "core/store/maintenance.hpp"
 #include "core/store/manifest_keeper.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/open_tables.hpp"
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/store_directory.hpp"
@@ -232,11 +233,12 @@ Status StoreImpl::start() {
     return directory.error();
   }
   directory_ = std::move(*directory);
-  const auto scan = scan_log(environment_.files, {.directory = options_.directory});
+  auto scan = scan_log(environment_.files, {.directory = options_.directory});
   if (!scan) {
     return scan.error();
   }
   KIFA_TRY(look_at_damage(*scan));
+  KIFA_TRY(settle_tables(options_, environment_, *scan));
   tell_about(*scan);
   const LogMark continued = normalised(scan->covered(), *scan);
   index_ = std::make_unique<LogIndex>(segments_in_use(*scan, continued));

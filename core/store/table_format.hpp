@@ -204,6 +204,11 @@ static_assert(sizeof(TablePart) == 16);
 
 inline constexpr std::array<char, 8> kTableFooterMagic = {'K', 'I', 'F', 'A', 'T', 'E', 'N', 'D'};
 
+// TableFooter::flags_compatible. The table took the place of a damaged one and holds what could be
+// read: its pieces are others, while the manifest keeps the anchor that the table behind is chained
+// to.
+inline constexpr std::uint32_t kTableRepaired = 1U << 0U;
+
 // Ends the file.
 struct TableFooter {
   std::array<char, 8> magic = kTableFooterMagic;

@@ -181,6 +181,9 @@ Result<std::unique_ptr<TableReader>> TableReader::open(io::FileSystem& files,
 const TableInfo& TableReader::info() const { return file_->info(); }
 const StoreId& TableReader::store_id() const { return file_->footer().store_id; }
 const Digest& TableReader::previous_anchor() const { return file_->footer().previous_anchor; }
+bool TableReader::is_repaired() const {
+  return (file_->footer().flags_compatible & kTableRepaired) != 0;
+}
 Result<std::vector<Piece>> TableReader::pieces() { return file_->read_pieces(); }
 
 Status TableReader::scan(const TableFilter& filter, const OnRecord& on_record,

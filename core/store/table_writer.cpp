@@ -61,6 +61,7 @@ class TableWriter::Impl final {
   Impl(const TableWriterOptions& options, std::unique_ptr<TableOutput> output)
       : options_(options), output_(std::move(output)) {
     footer_.level = options.level;
+    footer_.flags_compatible = options.is_repaired ? kTableRepaired : 0;
     footer_.store_id = options.store_id;
     footer_.number = options.number;
     footer_.first_lsn = options.first.value;

@@ -23,6 +23,7 @@ struct TableWriterOptions {
   Digest previous_anchor{};      // of the piece before; zeros: there is none
   std::uint64_t next_event = 1;  // number of the next event if none is added
   std::uint32_t block_bytes_raw = kTableBlockBytes;
+  bool is_repaired = false;  // kTableRepaired
 };
 
 // Writes one table: records and events in their order, cut into pieces.
