@@ -308,7 +308,7 @@ Result<StoreStats> ReaderImpl::stats() {
     stats.log_bytes += end - std::min(end, segment.begin);
   }
   stats.written_bytes = manifest.written.log + manifest.written.tables + manifest.written.manifests;
-  stats.written_payload_bytes = manifest.flushed.mark.totals.payload_bytes;
+  stats.written_payload_bytes = log_.manifest.manifest ? totals.payload_bytes : 0;
   stats.believed_unix_ns = manifest.clock.boot_id.empty() ? 0 : manifest.clock.unix_ns;
   stats.manifest_version = log_.manifest.manifest ? manifest.version : 0;
   stats.purged_through = manifest.purged.through;

@@ -48,7 +48,7 @@ struct StoreStats {
   std::uint64_t table_payload_bytes = 0;    // what they hold
   std::uint64_t log_bytes = 0;              // of the log that is not in tables, spares not counted
   std::uint64_t written_bytes = 0;          // since the store was made, as of the last manifest
-  std::uint64_t written_payload_bytes = 0;  // of the records that were flushed by then
+  std::uint64_t written_payload_bytes = 0;  // of all records so far, also purged ones
   std::int64_t believed_unix_ns = 0;        // the last wall time that was believed; 0: none yet
   std::uint64_t manifest_version = 0;       // 0: no tables yet
   Lsn purged_through;                       // 0: nothing was purged

@@ -140,19 +140,25 @@ class Verification final {
         return read;
       }
       bytes_done_ += table.bytes;
-      options_.on_progress(bytes_done_, bytes_all_);
+      show(bytes_done_);
     }
     const auto read = read_log();
     if (!read || !*read) {
       return read;
     }
     bytes_done_ += log_bytes;
-    options_.on_progress(bytes_all_, bytes_all_);
+    show(bytes_all_);
     if (view_.live && is_suspicious()) {
       const auto outdated = is_outdated(files_, options_.directory, view_);
       return outdated ? Result<bool>(!*outdated) : outdated;
     }
     return true;
+  }
+
+  // Another look at a store in motion begins anew; what was shown does not go back.
+  void show(std::uint64_t done) {
+    bytes_shown_ = std::max(bytes_shown_, done);
+    options_.on_progress(bytes_shown_, std::max(bytes_all_, bytes_shown_));
   }
 
   // What a writer's next manifest may explain.
@@ -164,7 +170,7 @@ class Verification final {
   Result<bool> read_table(const TableInfo& table) {
     Status why;
     const auto progress = [this](std::uint64_t bytes) {
-      options_.on_progress(std::min(bytes_done_ + bytes, bytes_all_), bytes_all_);
+      show(std::min(bytes_done_ + bytes, bytes_all_));
     };
     if (tables_.verify(view_.log.store_id, table, progress, why) != nullptr) {
       return true;
@@ -465,6 +471,7 @@ class Verification final {
   LogContents log_;
   std::uint64_t bytes_done_ = 0;
   std::uint64_t bytes_all_ = 0;
+  std::uint64_t bytes_shown_ = 0;
 };
 
 }  // namespace
