@@ -432,7 +432,9 @@ std::vector<std::string> side_damages_of(const LogScan& scan, std::string_view d
 Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
   LogScan scan;
   KIFA_TRY(find_path(files, options, scan));
-  KIFA_TRY(check_whole(scan, options.directory));
+  if (options.needs_manifest) {
+    KIFA_TRY(check_whole(scan, options.directory));
+  }
   if (!options.only_tail) {
     KIFA_TRY(load_checkpoints(files, options.directory, scan));
   }

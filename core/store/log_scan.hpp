@@ -94,6 +94,9 @@ struct LogScanOptions {
   // Reads only the end of the log: enough to know where it ends. Counters come from segment
   // headers; checkpoints and damage in older segments stay unknown.
   bool only_tail = false;
+  // Tables without any manifest that could be read are a failure: the log alone would pass for the
+  // whole store. Otherwise what they held is found to be missing.
+  bool needs_manifest = true;
   // With a live writer: the log ends at this position and nothing is asked about what is after it.
   std::optional<Position> live_end = std::nullopt;
 };

@@ -38,8 +38,8 @@ void note_name(const std::string& name, LoadedManifest& loaded) {
   }
   if (name.ends_with(kDamagedSuffix)) {
     // Its version is not used again, and until a newer one is written the state is an older one.
-    const auto version = manifest_version_of(
-        std::string_view(name).substr(0, name.size() - kDamagedSuffix.size()));
+    const auto version =
+        manifest_version_of(std::string_view(name).substr(0, name.size() - kDamagedSuffix.size()));
     loaded.highest_version = std::max(loaded.highest_version, version.value_or(0));
   }
   for (const std::string_view prefix : {"table-", "CHECKPOINTS-"}) {

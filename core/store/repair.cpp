@@ -166,7 +166,8 @@ Result<std::uint64_t> repair_files(const StoreOptions& options,
   const auto directory =
       StoreDirectory::open(options.directory, options.allow_network, environment);
   KIFA_TRY(directory.status());
-  auto scan = scan_log(environment.files, {.directory = options.directory});
+  auto scan =
+      scan_log(environment.files, {.directory = options.directory, .needs_manifest = false});
   KIFA_TRY(scan.status());
   // Lost files are told of below, once they are replaced.
   KIFA_TRY(settle_tables(options, environment, *scan));

@@ -233,7 +233,10 @@ Status StoreImpl::start() {
     return directory.error();
   }
   directory_ = std::move(*directory);
-  auto scan = scan_log(environment_.files, {.directory = options_.directory});
+  // A till has to go on: without any manifest the tables are kept aside, and their records are a
+  // gap.
+  auto scan = scan_log(environment_.files, {.directory = options_.directory,
+                                            .needs_manifest = options_.refuse_corruption});
   if (!scan) {
     return scan.error();
   }
@@ -390,7 +393,7 @@ Status StoreImpl::make_pool(const LogScan& scan) {
       .file_bytes = scan.file_bytes,
       .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
       .used_segments = index_->segment_count(),
-       .has_reserve = scan.has_reserve,
+      .has_reserve = scan.has_reserve,
       .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {

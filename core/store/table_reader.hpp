@@ -66,7 +66,7 @@ class TableReader final {
   [[nodiscard]] const TableInfo& info() const;
   [[nodiscard]] const StoreId& store_id() const;
   [[nodiscard]] const Digest& previous_anchor() const;  // that its first piece chains to
-  [[nodiscard]] bool is_repaired() const;  // kTableRepaired
+  [[nodiscard]] bool is_repaired() const;               // kTableRepaired
   [[nodiscard]] Result<std::vector<Piece>> pieces();
 
   // In LSN order, events where they happened; views are valid during the call. False ends the scan.

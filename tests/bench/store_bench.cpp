@@ -77,7 +77,8 @@ class Transactions final {
     texts_.reserve(kBatchRecords);
     for (std::size_t i = 0; i < kBatchRecords; ++i) {
       std::string text = fmt::format(
-          R"({{"txn":"TXN-{:010}","till":"till-{:02}","amount":{}.{:02},"currency":"KES","status":"completed","msisdn":"2547{:08}","ref":"{:016x}","items":[)",
+          R"({{"txn":"TXN-{:010}","till":"till-{:02}","amount":{}.{:02},"currency":"KES",)"
+          R"("status":"completed","msisdn":"2547{:08}","ref":"{:016x}","items":[)",
           random() % 10'000'000'000, random() % 20, random() % 90'000, random() % 100,
           random() % 100'000'000, random());
       while (text.size() < kRecordBytes - 2) {

@@ -34,7 +34,8 @@ class KillLoop final {
     write_file(configuration_, "version: 1\nstore:\n  data_dir: " + data_ + "\n" + store +
                                    "pipelines:\n"
                                    "  till:\n"
-                                   "    sources: { in: { type: stdin } }\n"
+                                   "    sources: { in: { type: stdin, framing: { type: newline, "
+                                   "record_bytes_max: 256KiB } } }\n"
                                    "    sinks: { journal: { type: kifa } }\n");
   }
 
