@@ -15,7 +15,7 @@ ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, Loa
       pool_(pool),
       index_(index),
       highest_version_(loaded.highest_version),
-      next_number_(mutant_is(Mutant::numbers_reused) ? 1 : loaded.highest_file_number + 1) {
+      next_number_(loaded.highest_file_number + 1) {
   Manifest manifest;
   manifest.version = 0;
   manifest.store_id = store_id;

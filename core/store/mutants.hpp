@@ -29,7 +29,6 @@ enum class Mutant : std::uint8_t {
   table_not_synced,             // before the manifest names it
   unlink_before_manifest,       // what an edit replaces goes before the edit is durable
   flush_above_durable,          // tables are made of frames that are not durable
-  numbers_reused,               // of tables, after a cut
   compaction_changes_record,    // a record changes while it is copied: the check must refuse it
   compaction_not_checked,       // the same, and nobody looks
   wrong_clock_believed,         // retention by age after a jump of the clock
