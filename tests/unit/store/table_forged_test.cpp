@@ -1,6 +1,10 @@
 // Tables whose checksums hold but whose content was made up: what reads them must stay within their
 // bytes. Most of the worth of these tests is in the sanitizer builds.
 
+#include <array>
+#include <cstring>
+#include <random>
+
 #include "core/base/crc32c.hpp"
 #include "core/store/table_block.hpp"
 #include "core/store/table_codec.hpp"
@@ -73,7 +77,7 @@ void forge(Bytes& bytes, std::mt19937_64& random, std::uint64_t from) {
       value = random();
     } else if (random() % 3 == 0) {
       std::memcpy(&value, bytes.data() + at, size);
-      value += random() % 2 == 0 ? 1 : -1;
+      value += random() % 2 == 0 ? 1 : UINT64_MAX;
     }
     std::memcpy(bytes.data() + at, &value, size);
   }
