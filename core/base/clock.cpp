@@ -1,5 +1,7 @@
 #include "core/base/clock.hpp"
 
+#include <sys/timex.h>
+
 #include <ctime>
 
 #include <fstream>
@@ -27,6 +29,12 @@ std::string SystemClock::boot_id() const {
   // Without /proc (a chroot) every boot looks the same: clock jumps are then judged within one
   // process only.
   return id.size() == 36 ? id : std::string("00000000-0000-0000-0000-000000000000");
+}
+
+bool SystemClock::is_synchronised() const {
+  timex state{};  // modes 0: only asks
+  const int answer = ::adjtimex(&state);
+  return answer != -1 && answer != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
 }  // namespace kifa

@@ -20,6 +20,9 @@ class Clock {
   [[nodiscard]] virtual std::int64_t now_boot_ns()
       const = 0;  // CLOCK_BOOTTIME: counts while suspended too
   [[nodiscard]] virtual std::string boot_id() const = 0;  // 36 characters, new for every boot
+  // Whether the kernel says that the wall clock follows a time server or another reference
+  // (adjtimex). Setting the clock by hand ends it.
+  [[nodiscard]] virtual bool is_synchronised() const = 0;
 };
 
 // The real clocks of this machine.
@@ -29,6 +32,7 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::int64_t now_mono_ns() const override;
   [[nodiscard]] std::int64_t now_boot_ns() const override;
   [[nodiscard]] std::string boot_id() const override;
+  [[nodiscard]] bool is_synchronised() const override;
 };
 
 }  // namespace kifa

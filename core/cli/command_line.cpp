@@ -47,6 +47,8 @@ struct Parsed {
   CheckCommand check;
   QueryCommand query;
   StatsCommand stats;
+  VerifyCommand verify;
+  BackupCommand backup;
   PluginListCommand plugin_list;
   PluginInfoCommand plugin_info;
   CompletionCommand completion;
@@ -143,6 +145,42 @@ void add_reading_commands(CLI::App& root, Parsed& parsed) {
   add_data_dir(stats, parsed.texts);
   add_json(stats, parsed.stats.json);
   stats->footer("\nExamples:\n  kifa stats -d ./data\n  kifa stats -d ./data --json");
+}
+
+void add_keeping_commands(CLI::App& root, Parsed& parsed) {
+  CLI::App* verify = root.add_subcommand("verify", "Check every byte of a store");
+  add_data_dir(verify, parsed.texts);
+  verify
+      ->add_option("--anchor", parsed.verify.anchor,
+                   "Check as well that the records up to LAST are those of this anchor, which an "
+                   "earlier verify printed")
+      ->type_name("FIRST:LAST:HEX");
+  add_json(verify, parsed.verify.json);
+  verify->add_flag("--repair", parsed.verify.repair,
+                   "Make a damaged store whole again: keep what can be read, record what is lost, "
+                   "move damaged files aside. No daemon may have it");
+  verify->add_flag("-q,--quiet", parsed.verify.quiet, "Print nothing but faults");
+  verify->footer(
+      "\nExamples:\n"
+      "  kifa verify -d ./data\n"
+      "  kifa verify -d /mnt/backup/data --json\n"
+      "  kifa verify -d ./data --repair\n"
+      "\nReads also while a daemon writes the store; changes nothing without --repair. Prints a\n"
+      "line for each fault and ends with 65 when there is any. The anchor that it prints, kept\n"
+      "elsewhere, tells later whether any record up to it was changed.");
+
+  CLI::App* backup = root.add_subcommand("backup", "Make a consistent copy of a store");
+  add_data_dir(backup, parsed.texts);
+  backup->add_option("TARGET", parsed.backup.target, "The directory to make; it must not be there")
+      ->required();
+  add_json(backup, parsed.backup.json);
+  backup->footer(
+      "\nExamples:\n"
+      "  kifa backup -d ./data /mnt/usb/kifa-2026-01-31\n"
+      "  kifa verify -d /mnt/usb/kifa-2026-01-31\n"
+      "\nWorks also while a daemon writes the store. On the same disk tables are linked, not "
+      "copied:\n"
+      "that is quick and takes no room, but a bad sector then damages both.");
 }
 
 void add_other_commands(CLI::App& root, Parsed& parsed) {
@@ -319,6 +357,13 @@ class Completion {
   }
 
   Status stats() { return data_dir(parsed_.stats.data_dir); }
+  Status verify() {
+    if (parsed_.verify.repair && !parsed_.verify.anchor.empty()) {
+      return {Code::invalid, "--anchor checks and --repair changes: give one of them"};
+    }
+    return data_dir(parsed_.verify.data_dir);
+  }
+  Status backup() { return data_dir(parsed_.backup.data_dir); }
 
   [[nodiscard]] Status shell() const {
     const std::string& shell = parsed_.completion.shell;
@@ -413,6 +458,12 @@ Command completed(const CLI::App& root, Parsed& parsed, const config::Environmen
   } else if (name == "stats") {
     status = completion.stats();
     result = parsed.stats;
+  } else if (name == "verify") {
+    status = completion.verify();
+    result = parsed.verify;
+  } else if (name == "backup") {
+    status = completion.backup();
+    result = parsed.backup;
   } else if (name == "list") {
     result = parsed.plugin_list;
   } else if (name == "info") {
@@ -441,6 +492,7 @@ void build(CLI::App& root, Parsed& parsed) {
   root.footer(kRootFooter);
   add_running_commands(root, parsed);
   add_reading_commands(root, parsed);
+  add_keeping_commands(root, parsed);
   add_other_commands(root, parsed);
 }
 

@@ -48,6 +48,18 @@ struct StatsCommand {
   std::string data_dir;
   bool json = false;
 };
+struct VerifyCommand {
+  std::string data_dir;
+  std::string anchor;  // empty: none was given
+  bool repair = false;
+  bool json = false;
+  bool quiet = false;
+};
+struct BackupCommand {
+  std::string data_dir;
+  std::string target;
+  bool json = false;
+};
 struct PluginListCommand {
   bool json = false;
   std::vector<std::string> plugin_paths;
@@ -69,7 +81,8 @@ struct Answer {
 };
 
 using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, QueryCommand,
-                             StatsCommand, PluginListCommand, PluginInfoCommand, CompletionCommand>;
+                             StatsCommand, VerifyCommand, BackupCommand, PluginListCommand,
+                             PluginInfoCommand, CompletionCommand>;
 
 // Reads the command line. Flags come first, then the environment: KIFA_DATA_DIR, KIFA_FLUSH_MODE,
 // KIFA_SEGMENT_SIZE_MIB, KIFA_LOG; a value that makes no sense is an error wherever it stands.

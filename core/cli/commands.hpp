@@ -14,6 +14,8 @@ namespace kifa::cli {
 [[nodiscard]] int run(const CheckCommand& command);
 [[nodiscard]] int run(const QueryCommand& command);
 [[nodiscard]] int run(const StatsCommand& command);
+[[nodiscard]] int run(const VerifyCommand& command);
+[[nodiscard]] int run(const BackupCommand& command);
 [[nodiscard]] int run(const PluginListCommand& command);
 [[nodiscard]] int run(const PluginInfoCommand& command);
 [[nodiscard]] int run(const CompletionCommand& command);

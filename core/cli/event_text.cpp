@@ -22,6 +22,8 @@ std::string_view kind_name(store::EventKind kind) {
       return "mode_change";
     case store::EventKind::write_error:
       return "write_error";
+    case store::EventKind::purge:
+      return "purge";
   }
   return "unknown";
 }

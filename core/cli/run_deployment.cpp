@@ -109,7 +109,9 @@ Status run_pipelines(const LoadedDeployment& loaded, const pipeline::RunnerOptio
     return runner.status();
   }
   signals.on_stop([&runner] { (*runner)->request_stop(); });
+  signals.on_shift([&runner](int step) { (*runner)->shift_mode(step); });
   const Status status = (*runner)->run();
+  signals.on_shift(nullptr);
   signals.on_stop(nullptr);
   summary = (*runner)->summary();
   return status;  // the stores are closed with the runner

@@ -31,17 +31,6 @@ const char* name_of(int signal_number) {
   }
 }
 
-const char* action_of(int signal_number) {
-  switch (signal_number) {
-    case SIGHUP:
-      return "reloading the configuration";
-    case SIGUSR1:
-      return "escalating the flush mode";
-    default:
-      return "de-escalating the flush mode";
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Signals>> Signals::start(Tell tell) {
@@ -101,9 +90,20 @@ void Signals::wait_loop() {
 }
 
 void Signals::take(int signal_number) {
-  if (signal_number != SIGINT && signal_number != SIGTERM) {
-    tell_(std::string(name_of(signal_number)) + ": " + action_of(signal_number) +
-          " is not available in this version; nothing was changed");
+  if (signal_number == SIGHUP) {
+    tell_(
+        "SIGHUP: reloading the configuration is not available in this version; nothing was "
+        "changed");
+    return;
+  }
+  if (signal_number == SIGUSR1 || signal_number == SIGUSR2) {
+    const bool is_safer = signal_number == SIGUSR1;
+    tell_(std::string(name_of(signal_number)) + ": one flush mode " +
+          (is_safer ? "safer" : "faster"));
+    const MutexLock lock(mutex_);
+    if (shift_) {
+      shift_(is_safer ? 1 : -1);
+    }
     return;
   }
   if (stop_signal() != 0) {
@@ -118,6 +118,11 @@ void Signals::take(int signal_number) {
   if (stop_) {
     stop_();
   }
+}
+
+void Signals::on_shift(std::function<void(int)> shift) {
+  const MutexLock lock(mutex_);
+  shift_ = std::move(shift);
 }
 
 void Signals::on_stop(std::function<void()> stop) {

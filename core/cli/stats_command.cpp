@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/io/file_system.hpp"
+#include "core/store/cursors.hpp"
 #include "core/store/reader.hpp"
 
 namespace kifa::cli {
@@ -43,7 +45,73 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{} ({} bytes)", bytes_for_people(bytes), with_separators(bytes));
 }
 
-std::string for_people(const std::string& directory, const store::StoreStats& stats) {
+std::string tables_text(const store::StoreStats& stats) {
+  const std::uint64_t tables = stats.tables[0] + stats.tables[1] + stats.tables[2];
+  if (tables == 0) {
+    return "none yet";
+  }
+  return fmt::format("{} ({} of level 0, {} of level 1, {} of level 2)", with_separators(tables),
+                     with_separators(stats.tables[0]), with_separators(stats.tables[1]),
+                     with_separators(stats.tables[2]));
+}
+
+// What records in tables take on the disk.
+std::string stored_text(const store::StoreStats& stats) {
+  const double share = static_cast<double>(stats.table_bytes) /
+                       static_cast<double>(std::max<std::uint64_t>(stats.table_payload_bytes, 1));
+  return fmt::format("{} for {} of payload ({:.0f} %)", bytes_for_people(stats.table_bytes),
+                     bytes_for_people(stats.table_payload_bytes), 100 * share);
+}
+
+double write_amplification(const store::StoreStats& stats) {
+  return static_cast<double>(stats.written_bytes) /
+         static_cast<double>(std::max<std::uint64_t>(stats.written_payload_bytes, 1));
+}
+
+std::string purged_text(const store::StoreStats& stats) {
+  return stats.purged_through.value == 0
+             ? std::string("nothing")
+             : fmt::format("{} up to LSN {}", counted(stats.purged_records, "record"),
+                           with_separators(stats.purged_through.value));
+}
+
+std::string cursor_text(const store::Cursor& cursor) {
+  const std::string until =
+      cursor.deadline_unix_ns == 0 ? "" : ", until " + utc_text(cursor.deadline_unix_ns);
+  return cursor.kind == store::CursorKind::hold
+             ? fmt::format("{} holds LSN {} and later{}", cursor.name,
+                           with_separators(cursor.lsn.value), until)
+             : fmt::format("{} has forwarded up to LSN {}{}", cursor.name,
+                           with_separators(cursor.lsn.value), until);
+}
+
+std::string cursors_text(const store::CursorList& cursors) {
+  std::string text;
+  for (const store::Cursor& cursor : cursors.cursors) {
+    text += (text.empty() ? "" : "; ") + cursor_text(cursor);
+  }
+  for (const store::DamagedFile& damaged : cursors.damaged) {
+    text +=
+        fmt::format("{}{} is damaged and holds everything", text.empty() ? "" : "; ", damaged.name);
+  }
+  return text.empty() ? "none" : text;
+}
+
+void add_table_lines(const auto& line, const store::StoreStats& stats) {
+  line("Tables", tables_text(stats));
+  if (stats.table_bytes != 0) {
+    line("Stored", stored_text(stats));
+  }
+  if (stats.written_payload_bytes != 0) {
+    line("Written",
+         fmt::format("{} for {} of payload ({:.1f} times)", bytes_for_people(stats.written_bytes),
+                     bytes_for_people(stats.written_payload_bytes), write_amplification(stats)));
+  }
+  line("Purged", purged_text(stats));
+}
+
+std::string for_people(const std::string& directory, const store::StoreStats& stats,
+                       const store::CursorList& cursors) {
   std::string text;
   const auto line = [&text](std::string_view name, std::string_view value) {
     text += fmt::format("{:<16} {}\n", fmt::format("{}:", name), value);
@@ -65,12 +133,52 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
   line("Segments",
        fmt::format("{}, {} spare, {} each", with_separators(stats.segments),
                    with_separators(stats.spare_segments), bytes_for_people(stats.segment_bytes)));
+  line("Log", fmt::format("{} not in tables yet", bytes_for_people(stats.log_bytes)));
+  add_table_lines(line, stats);
+  line("Cursors", cursors_text(cursors));
+  line("Clock", stats.believed_unix_ns == 0
+                    ? std::string("no time was believed yet")
+                    : fmt::format("last believed at {}", utc_text(stats.believed_unix_ns)));
+  line("Manifest", stats.manifest_version == 0
+                       ? std::string("none yet")
+                       : fmt::format("version {}", with_separators(stats.manifest_version)));
   line("Payload", size_text(stats.payload_bytes));
   line("On disk", size_text(stats.disk_bytes));
   return text;
 }
 
-std::string for_machines(const std::string& directory, const store::StoreStats& stats) {
+std::string cursors_json(const store::CursorList& cursors) {
+  JsonArray array;
+  for (const store::Cursor& cursor : cursors.cursors) {
+    array.add(JsonObject()
+                  .text("name", cursor.name)
+                  .text("kind", cursor.kind == store::CursorKind::hold ? "hold" : "cursor")
+                  .number("lsn", cursor.lsn.value)
+                  .signed_number("deadline_ns", cursor.deadline_unix_ns)
+                  .finish());
+  }
+  return array.finish();
+}
+
+void add_table_members(JsonObject& json, const store::StoreStats& stats) {
+  JsonArray levels;
+  for (const std::uint64_t count : stats.tables) {
+    levels.add(fmt::format("{}", count));
+  }
+  json.raw("tables", levels.finish())
+      .number("table_bytes", stats.table_bytes)
+      .number("table_payload_bytes", stats.table_payload_bytes)
+      .number("log_bytes", stats.log_bytes)
+      .number("written_bytes", stats.written_bytes)
+      .number("written_payload_bytes", stats.written_payload_bytes)
+      .number("purged_through", stats.purged_through.value)
+      .number("purged_records", stats.purged_records)
+      .number("manifest_version", stats.manifest_version)
+      .signed_number("believed_clock_ns", stats.believed_unix_ns);
+}
+
+std::string for_machines(const std::string& directory, const store::StoreStats& stats,
+                         const store::CursorList& cursors) {
   JsonObject json;
   json.text("data_dir", directory)
       .text("store_id", stats.store_id)
@@ -99,6 +207,8 @@ std::string for_machines(const std::string& directory, const store::StoreStats& 
       .number("segment_bytes", stats.segment_bytes)
       .number("payload_bytes", stats.payload_bytes)
       .number("disk_bytes", stats.disk_bytes);
+  add_table_members(json, stats);
+  json.raw("cursors", cursors_json(cursors));
   return json.finish() + "\n";
 }
 
@@ -115,8 +225,13 @@ int run(const StatsCommand& command) {
     complain(stats.status().message());
     return exit_code(stats.status().code());
   }
-  return print(command.json ? for_machines(command.data_dir, *stats)
-                            : for_people(command.data_dir, *stats));
+  const auto cursors = store::list_cursors(io::posix_file_system(), command.data_dir);
+  if (!cursors) {
+    complain(cursors.status().message());
+    return exit_code(cursors.status().code());
+  }
+  return print(command.json ? for_machines(command.data_dir, *stats, *cursors)
+                            : for_people(command.data_dir, *stats, *cursors));
 }
 
 }  // namespace kifa::cli

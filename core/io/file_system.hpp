@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -95,6 +96,21 @@ class File {
   virtual Result<bool> is_locked() = 0;
 };
 
+// Tells when one file was written to, by this process or another one of this machine.
+//
+// Threads: confined.
+class FileWatch {
+ public:
+  FileWatch() = default;
+  FileWatch(const FileWatch&) = delete;
+  FileWatch& operator=(const FileWatch&) = delete;
+  virtual ~FileWatch() = default;
+
+  // Returns true at once if the file was written to since it was watched or since the last call,
+  // and otherwise when that happens; false when the time is over or a signal came.
+  virtual Result<bool> wait(std::chrono::milliseconds timeout) = 0;
+};
+
 // Threads: all functions from any thread.
 class FileSystem {
  public:
@@ -109,11 +125,14 @@ class FileSystem {
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
   virtual Status link(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a file, not a directory
+  virtual Status remove_directory(const std::string& path) = 0;  // an empty one
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(
       const std::string& path) = 0;                            // sorted by name, without . and ..
   virtual Result<FileInfo> info(const std::string& path) = 0;  // follows symbolic links
   virtual Result<FileSystemFacts> facts(const std::string& path) = 0;
+  // unsupported: there is no such thing here, or too many are in use; look again and again instead.
+  virtual Result<std::unique_ptr<FileWatch>> watch(const std::string& path);
 };
 
 // The files of this machine. Descriptors are never 0, 1 or 2 and are closed on exec.

@@ -316,6 +316,30 @@ Status MemoryFileSystem::remove(const std::string& path) {
   return fail_after(call, what);
 }
 
+Status MemoryFileSystem::remove_directory(const std::string& path) {
+  const std::string what = fmt::format("cannot remove directory {}", path);
+  const MutexLock lock(mutex_);
+  const Call call = begin_call({.kind = CallKind::remove, .path = path});
+  KIFA_TRY(fail_before(call, what));
+  const Result<Place> place = find_existing(path, what);
+  if (!place) {
+    return place.error();
+  }
+  if (!disk_.node(place->node).is_directory) {
+    return Status::from_errno(ENOTDIR, what);
+  }
+  if (!disk_.node(place->node).names.empty()) {
+    return Status::from_errno(ENOTEMPTY, what);
+  }
+  KIFA_TRY(check_may_change(place->directory, what));
+  record({.kind = TraceKind::remove,
+          .call = call.info.index,
+          .node = place->node,
+          .directory = place->directory,
+          .name = place->name});
+  return fail_after(call, what);
+}
+
 Status MemoryFileSystem::sync_directory(const std::string& path) {
   const std::string what = fmt::format("cannot sync directory {}", path);
   const MutexLock lock(mutex_);

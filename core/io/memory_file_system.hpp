@@ -57,6 +57,7 @@ class MemoryFileSystem final : public FileSystem {
   Status rename(const std::string& from, const std::string& to) override;
   Status link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_directory(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<FileInfo> info(const std::string& path) override;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,5 +68,8 @@ class PosixFile final : public File {
 
 // The facts of posix_file_system(), in a file of their own.
 [[nodiscard]] Result<FileSystemFacts> posix_facts(const std::string& path);
+
+// io::FileWatch by inotify.
+[[nodiscard]] Result<std::unique_ptr<FileWatch>> posix_watch(const std::string& path);
 
 }  // namespace kifa::io

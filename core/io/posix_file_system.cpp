@@ -84,6 +84,10 @@ class PosixFileSystem final : public FileSystem {
     return ::unlink(path.c_str()) == 0 ? Status() : call_failed(errno, "remove", path);
   }
 
+  Status remove_directory(const std::string& path) override {
+    return ::rmdir(path.c_str()) == 0 ? Status() : call_failed(errno, "remove directory", path);
+  }
+
   Status sync_directory(const std::string& path) override {
     const Result<Descriptor> descriptor =
         open_descriptor(path, O_RDONLY | O_DIRECTORY, "open directory");
@@ -132,9 +136,17 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<FileSystemFacts> facts(const std::string& path) override { return posix_facts(path); }
+
+  Result<std::unique_ptr<FileWatch>> watch(const std::string& path) override {
+    return posix_watch(path);
+  }
 };
 
 }  // namespace
+
+Result<std::unique_ptr<FileWatch>> FileSystem::watch(const std::string& path) {
+  return Status(Code::unsupported, fmt::format("cannot watch {}: not possible here", path));
+}
 
 FileSystem& posix_file_system() {
   static PosixFileSystem files;

@@ -134,6 +134,13 @@ void Pipeline::note_failure(const Status& status) {
   }
 }
 
+void Pipeline::shift_mode(std::int32_t step, std::uint64_t request) {
+  sink_->shift_mode(step, request);
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    copy->shift_mode(step, request);
+  }
+}
+
 void Pipeline::request_stop(std::int64_t deadline_mono_ns) {
   for (const std::unique_ptr<Source>& source : sources_) {
     source->engine->request_stop(deadline_mono_ns);

@@ -58,6 +58,8 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
 
   void start();
   void request_stop(std::int64_t deadline_mono_ns);
+  // Asks all sinks to write more safely (1) or faster (-1).
+  void shift_mode(std::int32_t step, std::uint64_t request);
   // After every source is finished: sinks flush and stop.
   void close_sinks(std::int64_t deadline_mono_ns);
   // When every thread has ended.

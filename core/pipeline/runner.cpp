@@ -46,6 +46,10 @@ class DeploymentRunner final : public Runner {
     stop_.store(true);
     events_->notify();
   }
+  void shift_mode(int step) override {
+    (step > 0 ? safer_ : faster_).fetch_add(1);
+    events_->notify();
+  }
   [[nodiscard]] RunSummary summary() const override;
 
  private:
@@ -58,6 +62,7 @@ class DeploymentRunner final : public Runner {
   };
 
   void look_at(Running& running, std::int64_t now);
+  void shift_modes();
   void abandon(Running& running);
   void note(const Status& status) {
     if (result_) {
@@ -71,6 +76,9 @@ class DeploymentRunner final : public Runner {
   const std::shared_ptr<RunEvents> events_ = std::make_shared<RunEvents>();
   std::vector<Running> running_;
   std::atomic<bool> stop_{false};
+  std::atomic<int> safer_{0};  // steps asked for
+  std::atomic<int> faster_{0};
+  std::uint64_t shift_requests_ = 0;
   Status result_;
   std::uint64_t abandoned_records_ = 0;
 };
@@ -80,6 +88,7 @@ Status DeploymentRunner::run() {
     running.pipeline->start();
   }
   while (true) {
+    shift_modes();
     const std::int64_t now = clock_.now_mono_ns();
     std::int64_t until = kNoTime;
     bool all_done = true;
@@ -103,6 +112,19 @@ Status DeploymentRunner::run() {
     log_->close();  // who is left behind must not use what the caller gave us
   }
   return result_;
+}
+
+void DeploymentRunner::shift_modes() {
+  for (const auto& [asked, step] : {std::pair(&safer_, 1), std::pair(&faster_, -1)}) {
+    for (int count = asked->exchange(0); count > 0; --count) {
+      ++shift_requests_;
+      for (const Running& running : running_) {
+        if (!running.done) {
+          running.pipeline->shift_mode(step, shift_requests_);
+        }
+      }
+    }
+  }
 }
 
 // Moves one pipeline on: stop, close its sinks, be done, or be left behind.

@@ -38,7 +38,7 @@ struct RunSummary {
 // drain, or after a failure that stops a pipeline for good; the Status then says which component
 // and why.
 //
-// Threads: run on the control thread; request_stop and the signal functions from any thread, also a
+// Threads: run on the control thread; request_stop and shift_mode from any thread, also a
 // signal handler's waiting thread.
 class Runner {
  public:
@@ -51,6 +51,9 @@ class Runner {
 
   virtual Status run() = 0;
   virtual void request_stop() = 0;
+  // All sinks are asked to write more safely (1) or faster (-1); what is accepted before becomes
+  // durable first when it gets safer.
+  virtual void shift_mode(int step) = 0;
   [[nodiscard]] virtual RunSummary summary() const = 0;
 };
 

@@ -77,6 +77,8 @@ class SinkWriter final {
   // Everything that is queued, flush, stop; at the deadline without the rest.
   void close(std::int64_t deadline_mono_ns);
   Result<std::vector<StoredCheckpoint>> load_checkpoints(std::string_view origin);
+  // Asks the sink to write more safely (1) or faster (-1); nothing if it knows no such thing.
+  void shift_mode(std::int32_t step, std::uint64_t request);
 
   // One round of the worker: start, write, flush or stop, what is due. Returns when it wants to be
   // called again at the latest; kNever: after a notice only.
@@ -95,6 +97,8 @@ class SinkWriter final {
   static constexpr std::int64_t kNever = INT64_MAX;
 
  private:
+  bool begin_call() KIFA_EXCLUDES(mutex_);
+  void end_call() KIFA_EXCLUDES(mutex_);
   enum class State : std::uint8_t { starting, running, failing, stopped };
   struct Offer {
     BatchPtr batch;

@@ -191,15 +191,8 @@ Result<std::vector<StoredCheckpoint>> SinkWriter::load_checkpoints(std::string_v
       (sink_->component().flags & KIFA_SINK_CHECKPOINTS) == 0) {
     return checkpoints;
   }
-  {
-    MutexLock lock(mutex_);
-    while (writing_) {
-      changed_.wait(lock);
-    }
-    if (state_ != State::running) {
-      return Status(Code::closed, fmt::format("{}: the sink is stopped", name()));
-    }
-    writing_ = true;
+  if (!begin_call()) {
+    return Status(Code::closed, fmt::format("{}: the sink is stopped", name()));
   }
   const kifa_checkpoint_out out{
       sizeof(kifa_checkpoint_out), 0, &checkpoints,
@@ -211,15 +204,40 @@ Result<std::vector<StoredCheckpoint>> SinkWriter::load_checkpoints(std::string_v
       }};
   kifa_error error = plugin::empty_error();
   const kifa_status status = calls.load_checkpoints(sink_->raw(), to_abi(origin), &out, &error);
-  {
-    const MutexLock lock(mutex_);
-    writing_ = false;
-    notice();
-  }
+  end_call();
   if (status < 0) {
     return plugin::status_from(status, error, name());
   }
   return checkpoints;
+}
+
+void SinkWriter::shift_mode(std::int32_t step, std::uint64_t request) {
+  const kifa_sink& calls = *sink_->sink();
+  if (!KIFA_HAS(&calls, shift_mode) || calls.shift_mode == nullptr || !begin_call()) {
+    return;
+  }
+  kifa_error error = plugin::empty_error();
+  const kifa_status status = calls.shift_mode(sink_->raw(), step, request, &error);
+  end_call();
+  if (status < 0) {
+    log_.error(plugin::status_from(status, error, name()).message());
+  }
+}
+
+// Calls of one instance never overlap: waits for its turn. False: the sink is stopped.
+bool SinkWriter::begin_call() {
+  MutexLock lock(mutex_);
+  while (writing_) {
+    changed_.wait(lock);
+  }
+  writing_ = state_ == State::running;
+  return writing_;
+}
+
+void SinkWriter::end_call() {
+  const MutexLock lock(mutex_);
+  writing_ = false;
+  notice();
 }
 
 }  // namespace kifa::pipeline

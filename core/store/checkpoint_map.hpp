@@ -44,6 +44,13 @@ class CheckpointMap final {
     }
     return found;
   }
+  // All, in the order of origin and key.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [key, checkpoint] : map_) {
+      visit(checkpoint);
+    }
+  }
   [[nodiscard]] std::size_t size() const { return map_.size(); }
 
  private:

@@ -48,6 +48,7 @@ struct Totals {
   std::uint64_t events = 0;
   std::int64_t min_unix_ns = INT64_MAX;  // of the records' observed times
   std::int64_t max_unix_ns = INT64_MIN;
+  bool operator==(const Totals&) const = default;
 };
 
 inline constexpr std::array<char, 8> kSegmentMagic = {'K', 'I', 'F', 'A', 'W', 'A', 'L', '\0'};

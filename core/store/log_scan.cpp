@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "core/base/assert.hpp"
+#include "core/store/checkpoints_file.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/table_format.hpp"
 
 namespace kifa::store {
 
@@ -14,6 +16,23 @@ namespace {
 
 constexpr std::size_t kDamagesMax =
     10'000;  // remembered one by one; the rest is counted with the last
+
+// What was durable once and stood behind the last file that is there.
+void lose_missing_end(LogScan& scan, const LogScanOptions& options) {
+  const std::uint64_t durable_lsn = scan.status ? scan.status->durable_lsn : 0;
+  const Lsn first = scan.end.next_lsn;
+  // A living writer has gone on since it named its end.
+  if (options.live_end || scan.evidence <= scan.end.at || durable_lsn < first.value) {
+    return;
+  }
+  scan.damages.push_back({.segment = scan.evidence.segment,
+                          .offset = scan.evidence.offset,
+                          .first_lost = first,
+                          .last_lost = {durable_lsn},
+                          .why = "the end of the log before this place is missing"});
+  scan.lost_records += durable_lsn - first.value + 1;
+  scan.end.next_lsn = {durable_lsn + 1};
+}
 
 // Reads the log forward along its path, oldest segment first, and finds out where it ends and what
 // it has lost.
@@ -24,11 +43,20 @@ class ForwardPass final {
 
   Status run(std::size_t first) {
     const SegmentHeader& header = scan_.path[first].header;
-    mark_ = {.at = {header.number, scan_.path[first].begin},
-             .chain = header.predecessor_chain,
-             .next_lsn = {header.first_lsn},
-             .next_event = header.first_event,
-             .totals = header.before};
+    if (const FlushedLog flushed = scan_.flushed(); first == 0 && flushed.mark.at.segment != 0) {
+      mark_ = flushed.mark;  // whatever stands before the oldest segment is in tables
+    } else {
+      mark_ = {.at = {header.number, scan_.path[first].begin},
+               .chain = header.predecessor_chain,
+               .next_lsn = {header.first_lsn},
+               .next_event = header.first_event,
+               .totals = header.before};
+    }
+    if (first == 0 && scan_.flushed().mark.at.segment == 0 && header.first_lsn > 1) {
+      // No manifest says where these records are: they are gone with it.
+      mark_.next_lsn = {1};
+      lose(mark_.at, {header.first_lsn}, "the manifest and what was before this segment are lost");
+    }
     durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
     for (std::size_t i = first; i < scan_.path.size() && !ended_; ++i) {
       index_ = i;
@@ -96,19 +124,20 @@ class ForwardPass final {
 
   void enter_segment() {
     const LogSegment& entered = segment();
+    const bool is_resumed = mark_.at == Position{entered.header.number, entered.begin};
     mark_.at = {entered.header.number, entered.begin};
     // A rebuilt header proves nothing about what it continues: its first frame has to follow the
     // last one read.
     if (!entered.rebuilt) {
       chain_known_ = true;
-      mark_.chain = entered.header.predecessor_chain;
+      mark_.chain = is_resumed ? mark_.chain : entered.header.predecessor_chain;
       scan_.boot_id.assign(entered.header.boot_id.begin(), entered.header.boot_id.end());
       scan_.flush_mode = entered.header.flush_mode;
     }
     scan_.boot_ordinal = std::max(scan_.boot_ordinal, entered.header.boot_ordinal);
     scan_.evidence = std::max(scan_.evidence, entered.header.durable);
     durable_lsn_ = std::max(durable_lsn_, entered.header.durable_lsn);
-    if (!entered.rebuilt && entered.header.first_lsn > mark_.next_lsn.value) {
+    if (!entered.rebuilt && !is_resumed && entered.header.first_lsn > mark_.next_lsn.value) {
       lose({entered.header.number, entered.begin}, {entered.header.first_lsn},
            "frames before this segment are missing");
     }
@@ -243,6 +272,7 @@ class ForwardPass final {
     for (const Damage& damage : scan_.damages) {
       if (same(damage)) {
         scan_.lost_records -= damage.last_lost.value - damage.first_lost.value + 1;
+        scan_.known_damages.push_back(damage);
       }
     }
     std::erase_if(scan_.damages, same);
@@ -299,6 +329,7 @@ class ForwardPass final {
     }
     trim_covered();
     scan_.end = mark_;
+    lose_missing_end(scan_, options_);
   }
 
   io::FileSystem& files_;
@@ -312,6 +343,26 @@ class ForwardPass final {
   std::uint64_t durable_lsn_ = 0;
 };
 
+// The checkpoints of what is in tables: the log goes on from them.
+Status load_checkpoints(io::FileSystem& files, const std::string& directory, LogScan& scan) {
+  if (!scan.manifest.manifest) {
+    return {};
+  }
+  auto found =
+      read_checkpoints(files, directory, scan.store_id, scan.manifest.manifest->checkpoints);
+  if (!found && found.error().code() != Code::corrupt && found.error().code() != Code::not_found) {
+    return found.error();
+  }
+  if (!found) {
+    // Without them sources read again what they have sent before: doubled records, none lost.
+    scan.lost_checkpoints = found.error().message();
+    return {};
+  }
+  scan.flushed_checkpoints = *found;
+  scan.checkpoints = std::move(*found);
+  return {};
+}
+
 // Reading starts here: at the first segment, or near the end when only that is asked for.
 std::size_t first_segment_of(const LogScan& scan, const LogScanOptions& options) {
   if (!options.only_tail) {
@@ -323,6 +374,25 @@ std::size_t first_segment_of(const LogScan& scan, const LogScanOptions& options)
     --first;
   }
   return first;
+}
+
+// Without a manifest nobody knows the tables; then the log must begin with the first record.
+Status check_whole(const LogScan& scan, const std::string& directory) {
+  const auto is_of_tables = [](const std::string& name) {
+    return manifest_version_of(name) || table_number_of(name);
+  };
+  const std::vector<std::string>& names = scan.manifest.names;
+  const auto named = std::ranges::find_if(names, is_of_tables);
+  const bool begins_with_first = !scan.path.empty() && scan.path.front().header.first_lsn <= 1;
+  if (scan.manifest.manifest || named == names.end() || begins_with_first) {
+    return {};
+  }
+  return {
+      Code::corrupt,
+      fmt::format("no manifest in {} can be read{}{}, and records are in tables ({}); nothing "
+                  "was changed: restore MANIFEST-* from a copy",
+                  directory, scan.manifest.damaged.empty() ? "" : ": ",
+                  scan.manifest.damaged.empty() ? "" : scan.manifest.damaged.front().why, *named)};
 }
 
 }  // namespace
@@ -344,10 +414,33 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
   return event;
 }
 
+std::vector<std::string> side_damages_of(const LogScan& scan, std::string_view directory) {
+  std::vector<std::string> texts;
+  for (const DamagedFile& file : scan.manifest.damaged) {
+    texts.push_back(fmt::format("{}: {}; the store goes on from an older manifest and its log",
+                                directory, file.why));
+  }
+  if (!scan.lost_checkpoints.empty()) {
+    texts.push_back(
+        fmt::format("{}: {}; sources without a checkpoint begin again, and records may "
+                    "be stored twice",
+                    directory, scan.lost_checkpoints));
+  }
+  return texts;
+}
+
 Result<LogScan> scan_log(io::FileSystem& files, const LogScanOptions& options) {
   LogScan scan;
   KIFA_TRY(find_path(files, options, scan));
+  if (options.needs_manifest) {
+    KIFA_TRY(check_whole(scan, options.directory));
+  }
+  if (!options.only_tail) {
+    KIFA_TRY(load_checkpoints(files, options.directory, scan));
+  }
   if (scan.path.empty()) {
+    scan.end = scan.flushed().mark;
+    lose_missing_end(scan, options);
     return scan;
   }
   KIFA_TRY(ForwardPass(files, options, scan).run(first_segment_of(scan, options)));

@@ -7,12 +7,17 @@
 #include <map>
 #include <ranges>
 
+#include "core/store/checkpoints_file.hpp"
+#include "core/store/cursors.hpp"
+#include "core/store/segment_pool.hpp"
+#include "core/store/small_file.hpp"
+#include "core/store/table_format.hpp"
+
 namespace kifa::store {
 
 namespace {
 
 constexpr std::string_view kUnfinishedSuffix = ".tmp";
-constexpr std::string_view kQuarantineSuffix = ".damaged";
 
 struct Candidate {
   std::uint64_t bytes = 0;
@@ -20,10 +25,21 @@ struct Candidate {
 };
 using Candidates = std::map<std::uint64_t, Candidate>;
 
+// `name` without what was added when the file was moved aside.
+std::string_view without_aside(std::string_view name) {
+  for (const std::string_view suffix : {kDamagedSuffix, kOrphanSuffix}) {
+    if (name.ends_with(suffix)) {
+      return name.substr(0, name.size() - suffix.size());
+    }
+  }
+  return name;
+}
+
 bool is_known_name(std::string_view name) {
-  return name == kLockFileName || name == kStatusFileName ||
-         (name.ends_with(kQuarantineSuffix) &&
-          segment_number_of(name.substr(0, name.size() - kQuarantineSuffix.size())));
+  const std::string_view stem = without_aside(name);
+  return name == kLockFileName || name == kStatusFileName || name == kCursorsDirectory ||
+         name == kReserveFileName || manifest_version_of(stem) || table_number_of(stem) ||
+         checkpoints_number_of(stem) || segment_number_of(stem);
 }
 
 Status list_files(io::FileSystem& files, const std::string& directory, LogScan& scan,
@@ -39,6 +55,7 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         return info.error();  // a segment of unknown size must not pass for a spare
       }
       scan.file_bytes += info ? info->bytes : 0;
+      scan.has_reserve = scan.has_reserve || entry.name == kReserveFileName;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;
         scan.segment_file_bytes[*number] = candidates[*number].bytes;
@@ -46,15 +63,18 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
         continue;
       }
     }
-    if (entry.name.ends_with(kUnfinishedSuffix) && entry.name.starts_with("wal-")) {
+    const std::string_view stem(
+        entry.name.data(),
+        entry.name.size() - std::min(entry.name.size(), kUnfinishedSuffix.size()));
+    if (entry.name.ends_with(kUnfinishedSuffix) &&
+        (segment_number_of(stem) || manifest_version_of(stem) || stem == kReserveFileName)) {
       scan.leftovers.push_back(entry.name);
-      const std::string_view stem(entry.name.data(), entry.name.size() - kUnfinishedSuffix.size());
       scan.highest_number = std::max(scan.highest_number, segment_number_of(stem).value_or(0));
     } else if (!is_known_name(entry.name)) {
       scan.foreign.push_back(entry.name);
     }
   }
-  scan.exists = !candidates.empty() || scan.status.has_value();
+  scan.exists = !candidates.empty() || scan.status.has_value() || scan.manifest.manifest;
   return {};
 }
 
@@ -154,9 +174,11 @@ std::uint64_t earlier_segment(const Candidates& candidates, std::uint64_t number
 
 void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates& candidates,
                LogScan& scan) {
+  const FlushedLog flushed = scan.flushed();
   std::uint64_t number = tip_of(options, candidates);
   std::optional<std::uint64_t> epoch;
-  while (number != 0) {
+  // What is before the flushed mark is in tables, whatever segments are still there.
+  while (number != 0 && number >= flushed.mark.at.segment) {
     auto at = candidates.find(number);
     if (at == candidates.end() || !at->second.found ||
         (epoch && at->second.found->header.epoch != *epoch)) {
@@ -170,8 +192,13 @@ void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates&
     if (found.rebuilt) {
       find_predecessor(files, options, candidates, found.header);
     }
+    if (number == flushed.mark.at.segment && found.header.epoch != flushed.epoch) {
+      break;  // another file under that name: what it held behind the mark is lost
+    }
     scan.path.push_back({.header = found.header,
-                         .begin = std::uint64_t{2} * found.header.block_bytes,
+                         .begin = number == flushed.mark.at.segment
+                                      ? flushed.mark.at.offset
+                                      : std::uint64_t{2} * found.header.block_bytes,
                          .end = 0,
                          .rebuilt = found.rebuilt});
     epoch = found.header.predecessor_epoch;
@@ -193,6 +220,11 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
     return status.error().with_context(options.directory);
   }
   scan.status = *status;
+  auto manifest = load_manifest(files, options.directory);
+  if (!manifest) {
+    return manifest.error();
+  }
+  scan.manifest = std::move(*manifest);
   Candidates candidates;
   KIFA_TRY(list_files(files, options.directory, scan, candidates));
   KIFA_TRY(read_headers(files, options, scan.status, candidates));
@@ -206,18 +238,24 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
       scan.store_id = segment.header.store_id;
     }
   }
+  if (scan.manifest.manifest) {
+    scan.store_id = scan.manifest.manifest->store_id;
+  }
   if (scan.status && scan.store_id == StoreId{}) {
     scan.store_id = scan.status->store_id;
   }
   if (scan.status && scan.status->store_id == scan.store_id) {
     scan.evidence = scan.status->durable;
   }
+  scan.evidence = std::max(scan.evidence, scan.flushed().mark.at);
   for (const auto& [number, candidate] : candidates) {
     // Spares have higher numbers than any segment that was used; without a header, a lower one is
     // damaged, and not ours to use again.
     const bool after_log = number > scan.evidence.segment &&
                            (scan.path.empty() || number > scan.path.back().header.number);
-    if (!candidate.found) {
+    if (number < scan.flushed().mark.at.segment) {
+      scan.dead.push_back(number);  // whatever is in it, it is in tables
+    } else if (!candidate.found) {
       (after_log ? scan.spares : scan.suspects).push_back(number);
     } else if (!on_path(number)) {
       scan.dead.push_back(number);

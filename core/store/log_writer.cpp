@@ -38,13 +38,14 @@ std::uint64_t LogWriter::frame_bytes_max(std::uint64_t segment_bytes, std::uint3
 }
 
 LogWriter::LogWriter(const StoreOptions& options, const StoreEnvironment& environment,
-                     SegmentPool& pool, StatusFile status_file, Start start)
+                     SegmentPool& pool, LogIndex& index, StatusFile status_file, Start start)
     : options_(options),
       files_(environment.files),
       clock_(environment.clock),
       report_(environment.report),
       threads_(environment.background_threads),
       pool_(pool),
+      index_(index),
       start_(std::move(start)),
       frame_target_bytes_(std::min<std::uint64_t>(1_MiB, options.segment_bytes / 8)),
       frame_bytes_max_(frame_bytes_max(options.segment_bytes, options.block_bytes)),
@@ -54,6 +55,7 @@ LogWriter::LogWriter(const StoreOptions& options, const StoreEnvironment& enviro
       status_file_(std::move(status_file)),
       random_(environment.random_seed),
       mode_(options.flush_mode),
+      manifest_version_(start_.manifest_version),
       issued_(start_.mark),
       durable_(start_.mark),
       durable_epoch_(start_.mark_epoch),
@@ -189,7 +191,7 @@ bool LogWriter::can_lead() const {
   }
   // Frames of a segment that is left behind in normal mode are synced first.
   return unsynced_.empty() && (mode_ != FlushMode::normal || in_flight_.empty()) &&
-         pool_.has_spare();
+         pool_.has_spare() && pool_.has_backlog_room();
 }
 
 bool LogWriter::is_blocked() const {
@@ -323,6 +325,8 @@ Status LogWriter::rotate(Frame& frame) {
   if (!spare) {
     return spare.error().with_context("cannot open the next log segment");
   }
+  // The log is found from its highest number backwards.
+  KIFA_ASSERT(spare->number > issued_.at.segment);
   auto segment = std::make_shared<OpenSegment>();
   segment->number = spare->number;
   segment->epoch = random_();
@@ -355,6 +359,7 @@ SegmentHeader LogWriter::header_for(const OpenSegment& segment, const LogMark& f
       start_.boot_id.begin(),
       static_cast<std::ptrdiff_t>(std::min(start_.boot_id.size(), header.boot_id.size())),
       header.boot_id.begin());
+  header.manifest_version = manifest_version_;
   header.flush_mode = static_cast<std::uint32_t>(mode_);
   header.before = from.totals;
   header.crc = crc_of(header);
@@ -472,6 +477,9 @@ void LogWriter::collect_written() {
 void LogWriter::make_durable(FramePtr frame) {
   durable_ = frame->after;
   durable_epoch_ = frame->segment->epoch;
+  if (frame->rotation) {
+    index_.add(*frame->rotation);
+  }
   for (const Checkpoint& checkpoint : frame->checkpoints) {
     checkpoints_.apply(checkpoint);
   }
@@ -504,7 +512,9 @@ void LogWriter::publish_durable() {
       start_.boot_id.begin(),
       static_cast<std::ptrdiff_t>(std::min(start_.boot_id.size(), slot.boot_id.size())),
       slot.boot_id.begin());
+  slot.manifest_version = manifest_version_;
   slot.flush_mode = static_cast<std::uint32_t>(mode_);
+  start_.on_durable(durable_);
   if (const Status status = status_file_.write(slot); !status && !status_told_) {
     status_told_ = true;  // readers see less than there is; nothing is lost
     report_(Severity::warning,
@@ -896,6 +906,16 @@ StoreCounters LogWriter::counters() const {
   StoreCounters counters = counters_;
   counters.written_bytes += pool_.filled_bytes();
   return counters;
+}
+
+LogMark LogWriter::durable_mark() const {
+  const MutexLock lock(mutex_);
+  return mutant_is(Mutant::flush_above_durable) ? issued_ : durable_;
+}
+
+void LogWriter::set_manifest_version(std::uint64_t version) {
+  const MutexLock lock(mutex_);
+  manifest_version_ = version;
 }
 
 std::vector<Checkpoint> LogWriter::checkpoints(std::string_view origin) const {

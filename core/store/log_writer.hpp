@@ -16,6 +16,7 @@
 #include "core/store/checkpoint_map.hpp"
 #include "core/store/format.hpp"
 #include "core/store/frame_builder.hpp"
+#include "core/store/log_index.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
@@ -55,10 +56,13 @@ class LogWriter final {
     std::optional<std::int64_t> wall_minus_boot_ns;  // in this boot, when the log was written last
     CheckpointMap checkpoints;
     std::function<Status()> check_lock;  // at each rotation: is the lock still ours?
+    // Called with the lock whenever more of the log is durable; must not call back.
+    std::function<void(const LogMark&)> on_durable = [](const LogMark&) {};
+    std::uint64_t manifest_version = 0;  // 0: no tables yet
   };
 
   LogWriter(const StoreOptions& options, const StoreEnvironment& environment, SegmentPool& pool,
-            StatusFile status_file, Start start);
+            LogIndex& index, StatusFile status_file, Start start);
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
   ~LogWriter();
@@ -80,6 +84,10 @@ class LogWriter final {
   [[nodiscard]] FlushMode flush_mode() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] Lsn durable_lsn() const { return {durable_lsn_.load(std::memory_order_acquire)}; }
   [[nodiscard]] StoreCounters counters() const KIFA_EXCLUDES(mutex_);
+  // The end of what is durable; all of it stands in the segments of the index.
+  [[nodiscard]] LogMark durable_mark() const KIFA_EXCLUDES(mutex_);
+  // What later headers and the status name as the newest manifest.
+  void set_manifest_version(std::uint64_t version) KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<Checkpoint> checkpoints(std::string_view origin) const
       KIFA_EXCLUDES(mutex_);
 
@@ -194,6 +202,7 @@ class LogWriter final {
   const Reporter report_;
   const bool threads_;
   SegmentPool& pool_;
+  LogIndex& index_;
   const Start start_;  // constant facts of this open: ids, boot, lock check
   const std::uint64_t frame_target_bytes_;
   const std::uint64_t frame_bytes_max_;
@@ -208,6 +217,7 @@ class LogWriter final {
   StatusFile status_file_ KIFA_GUARDED_BY(mutex_);
   std::mt19937_64 random_ KIFA_GUARDED_BY(mutex_);
   FlushMode mode_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t manifest_version_ KIFA_GUARDED_BY(mutex_) = 0;
   bool durable_writes_ KIFA_GUARDED_BY(mutex_) = true;  // RWF_DSYNC works here
   std::shared_ptr<OpenSegment> active_ KIFA_GUARDED_BY(mutex_);
   std::deque<FramePtr> gathered_ KIFA_GUARDED_BY(mutex_);  // the last one is open

@@ -152,7 +152,9 @@ Status LogWriter::write_carried(const std::shared_ptr<OpenSegment>& segment,
     KIFA_TRY(write_bytes(*segment, frame->builder.sealed(), frame->place.offset, true));
     ++counters_.commits;
   }
-  return write_header(*segment, header);
+  KIFA_TRY(write_header(*segment, header));
+  index_.add(header);
+  return {};
 }
 
 Status LogWriter::write_header(OpenSegment& segment, const SegmentHeader& header) {

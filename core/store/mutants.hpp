@@ -24,6 +24,17 @@ enum class Mutant : std::uint8_t {
   switch_without_sync,       // leaving normal mode without a sync point
   one_error_ignored,         // of two writes in flight that fail, one is forgotten
   show_before_durable,       // readers are told an LSN before it is durable
+  no_manifest_directory_sync,   // of a new manifest
+  no_table_directory_sync,      // of a new table
+  table_not_synced,             // before the manifest names it
+  unlink_before_manifest,       // what an edit replaces goes before the edit is durable
+  flush_above_durable,          // tables are made of frames that are not durable
+  compaction_changes_record,    // a record changes while it is copied: the check must refuse it
+  compaction_not_checked,       // the same, and nobody looks
+  wrong_clock_believed,         // retention by age after a jump of the clock
+  hold_ignored,                 // retention removes what somebody holds
+  purge_not_told,               // records go without an event that says why
+  checkpoints_lost_with_purge,  // of sources whose records were all removed
 };
 
 #ifdef KIFA_STORE_MUTANTS

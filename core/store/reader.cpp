@@ -1,21 +1,27 @@
 #include "core/store/reader.hpp"
 
+#include <time.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <cerrno>
+#include <chrono>
 
-#include "core/base/clock.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
-#include "core/store/segment_scanner.hpp"
+#include "core/store/manifest_files.hpp"
+#include "core/store/reader_walk.hpp"
 #include "core/store/status_file.hpp"
 
 namespace kifa::store {
 
 namespace {
 
-constexpr int kOpenTriesMax = 5;  // a writer that starts or stops meanwhile changes the picture
+constexpr int kScanTriesMax = 50;  // without getting anywhere
+constexpr int kLookTriesMax = 50;  // a writer that starts, stops or flushes changes the picture
+// How often STATUS is looked at where it cannot be watched.
+constexpr std::chrono::milliseconds kLookInterval{100};
 
 class ReaderImpl final : public Reader {
  public:
@@ -23,36 +29,130 @@ class ReaderImpl final : public Reader {
       : directory_(std::move(directory)), files_(files) {}
 
   Status refresh() override;
-  [[nodiscard]] Lsn durable_lsn() const override { return {log_.end.next_lsn.value - 1}; }
-  Status scan(LsnRange range, const OnRecord& on_record, const OnEvent& on_event) override;
+  [[nodiscard]] Lsn durable_lsn() const override { return durable_lsn_; }
+  Status scan(const Selection& selection, const OnRecord& on_record,
+              const OnEvent& on_event) override;
+  Result<bool> wait_for_more(std::chrono::milliseconds timeout) override;
   Result<StoreStats> stats() override;
 
  private:
-  class Walk;
-
+  Status reload();
   Status look(bool live);
   Status make_tail_durable();
+  Result<bool> has_more();
+  bool go_on_to(const StatusSlot& status);
+  Result<bool> wait_for_change(std::chrono::milliseconds timeout);
 
   std::string directory_;
   io::FileSystem& files_;
   LogScan log_;
+  Lsn durable_lsn_;  // the end of what this reader shows
   bool live_ = false;
+  bool has_old_totals_ = false;  // log_.end tells where the log ends, but not what is in it
+  ReaderWalk::Place place_;      // the farthest that a scan has come
+  std::unique_ptr<io::FileWatch> watch_;
+  bool cannot_watch_ = false;
 };
 
-Result<bool> is_live(io::FileSystem& files, const std::string& directory,
-                     const std::optional<StatusSlot>& status) {
-  const auto locked = is_locked(files, directory);
-  if (!locked) {
-    return locked.error();
+// The highest version of any manifest in the directory.
+Result<std::uint64_t> newest_manifest(io::FileSystem& files, const std::string& directory) {
+  const auto entries = files.list(directory);
+  if (!entries) {
+    return entries.error();
   }
-  if (!*locked || !status || status->state != StatusState::serving) {
-    return false;
+  std::uint64_t newest = 0;
+  for (const io::DirectoryEntry& entry : *entries) {
+    newest = std::max(newest, manifest_version_of(entry.name).value_or(0));
   }
-  const std::string boot_id = SystemClock().boot_id();
-  return std::string_view(status->boot_id.data(), status->boot_id.size()) == boot_id;
+  return newest;
 }
 
 Status ReaderImpl::refresh() {
+  KIFA_TRY(reload());
+  durable_lsn_ = {log_.end.next_lsn.value - 1};
+  return {};
+}
+
+Result<bool> ReaderImpl::wait_for_more(std::chrono::milliseconds timeout) {
+  const SystemClock clock;
+  const std::int64_t deadline = clock.now_mono_ns() + std::chrono::nanoseconds(timeout).count();
+  if (!watch_ && !cannot_watch_) {
+    // Watched first and looked at then: nothing falls in between.
+    auto watch = files_.watch(fmt::format("{}/{}", directory_, kStatusFileName));
+    if (watch) {
+      watch_ = std::move(*watch);
+    } else if (watch.error().code() == Code::unsupported) {
+      cannot_watch_ = true;
+    } else if (watch.error().code() != Code::not_found) {  // a copy may be without it
+      return watch.error();
+    }
+  }
+  for (;;) {
+    const auto more = has_more();
+    if (!more || *more) {
+      return more;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::chrono::nanoseconds(deadline - clock.now_mono_ns()));
+    if (left.count() <= 0) {
+      return false;
+    }
+    const auto changed = wait_for_change(left);
+    if (!changed || !*changed) {
+      return changed;
+    }
+  }
+}
+
+// False: a signal came or the time is over.
+Result<bool> ReaderImpl::wait_for_change(std::chrono::milliseconds timeout) {
+  if (watch_) {
+    return watch_->wait(timeout);
+  }
+  const auto pause = std::min(timeout, kLookInterval);
+  const timespec time{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(pause).count()};
+  return ::nanosleep(&time, nullptr) == 0;
+}
+
+Result<bool> ReaderImpl::has_more() {
+  const auto status = read_status(files_, directory_);
+  if (!status) {
+    return status.error().with_context(directory_);
+  }
+  if (!*status || (*status)->durable_lsn <= durable_lsn_.value) {
+    return false;
+  }
+  const auto live = is_live(files_, directory_, *status);
+  if (!live) {
+    return live.error();
+  }
+  if (*live && go_on_to(**status)) {
+    return true;
+  }
+  const Lsn before = durable_lsn_;
+  KIFA_TRY(refresh());
+  return durable_lsn_ > before;
+}
+
+// While one writer goes on in one segment, where the log ends is all that changes. Tables that were
+// made meanwhile are found when the log is not where it was.
+bool ReaderImpl::go_on_to(const StatusSlot& status) {
+  if (!live_ || !log_.status || log_.status->open_epoch != status.open_epoch || log_.path.empty()) {
+    return false;
+  }
+  LogSegment& last = log_.path.back();
+  if (last.header.number != status.durable.segment || last.end > status.durable.offset) {
+    return false;
+  }
+  last.end = status.durable.offset;
+  log_.end.at = status.durable;
+  log_.end.next_lsn = {status.durable_lsn + 1};
+  durable_lsn_ = {status.durable_lsn};
+  has_old_totals_ = true;
+  return true;
+}
+
+Status ReaderImpl::reload() {
   const auto info = files_.info(directory_);
   if (!info) {
     return info.error().code() == Code::not_found
@@ -63,7 +163,7 @@ Status ReaderImpl::refresh() {
   if (info->type != io::FileType::directory) {
     return {Code::io, fmt::format("{} is not a directory, so it is no store", directory_)};
   }
-  for (int attempt = 0; attempt < kOpenTriesMax; ++attempt) {
+  for (int attempt = 0; attempt < kLookTriesMax; ++attempt) {
     const auto status = read_status(files_, directory_);
     if (!status) {
       return status.error().with_context(directory_);
@@ -72,7 +172,18 @@ Status ReaderImpl::refresh() {
     if (!live) {
       return live.error();
     }
-    KIFA_TRY(look(*live));
+    // Manifest and log must be of one moment: what the one names may be gone from the other when a
+    // writer has gone on between them.
+    const auto before = newest_manifest(files_, directory_);
+    const Status looked = look(*live);
+    const auto newest = newest_manifest(files_, directory_);
+    if (!before || !newest) {
+      return before ? newest.error() : before.error();
+    }
+    if (*newest != *before || looked.sys_errno() == ENOENT) {
+      continue;
+    }
+    KIFA_TRY(looked);
     // Nobody may have begun or ended to write meanwhile: what was concluded without a writer must
     // not be shown beside one.
     const auto after = read_status(files_, directory_);
@@ -82,8 +193,7 @@ Status ReaderImpl::refresh() {
     }
   }
   return {Code::unavailable,
-          fmt::format("the store in {} is being opened or closed again and again; try later",
-                      directory_)};
+          fmt::format("the store in {} changes faster than it can be read; try later", directory_)};
 }
 
 Status ReaderImpl::look(bool live) {
@@ -107,6 +217,7 @@ Status ReaderImpl::look(bool live) {
   }
   log_ = std::move(*scan);
   live_ = live;
+  has_old_totals_ = false;
   return live ? Status() : make_tail_durable();
 }
 
@@ -133,218 +244,79 @@ Status ReaderImpl::make_tail_durable() {
   return {};
 }
 
-// One pass over the records and events of a range.
-class ReaderImpl::Walk final {
- public:
-  Walk(ReaderImpl& reader, LsnRange range, const OnRecord& on_record, const OnEvent& on_event)
-      : reader_(reader), range_(range), on_record_(on_record), on_event_(on_event) {}
-
-  Status run() {
-    const std::vector<LogSegment>& path = reader_.log_.path;
-    std::size_t first = 0;
-    // Events that follow the LSN before the range may stand at the end of an earlier segment.
-    while (first + 1 < path.size() && path[first + 1].header.first_lsn < range_.first.value) {
-      ++first;
-    }
-    for (std::size_t i = first; i < path.size() && !done_; ++i) {
-      KIFA_TRY(read_segment(i));
-    }
-    return {};
+Status ReaderImpl::scan(const Selection& selection, const OnRecord& on_record,
+                        const OnEvent& on_event) {
+  Selection wanted = selection;
+  if (wanted.last.value == 0 || wanted.last > durable_lsn()) {
+    wanted.last = durable_lsn();
   }
-
- private:
-  using Found = SegmentScanner::Found;
-
-  Status read_segment(std::size_t index) {
-    const LogSegment& segment = reader_.log_.path[index];
-    auto file =
-        open_segment(reader_.files_, segment_path(reader_.directory_, segment.header.number));
-    if (!file) {
-      return file.error();
+  if (wanted.last.value == 0) {
+    wanted.last = {UINT64_MAX - 1};  // an empty store may have events
+  }
+  ReaderWalk walk(files_, directory_, wanted, on_record, on_event);
+  walk.begin_at(place_);
+  for (int attempt = 0;; ++attempt) {
+    const auto pass = walk.run(log_);
+    if (!pass) {
+      return pass.error();
     }
-    const std::uint64_t end = end_of(index);
-    SegmentScanner scanner(**file, segment.header, end);
-    if (next_lsn_.value == 0) {
-      next_lsn_ = {segment.header.first_lsn};
-    }
-    for (std::uint64_t at = segment.begin; at < end && !done_;) {
-      const SegmentScanner::Step step = scanner.look(at);
-      const bool readable = step.found == Found::frame || step.found == Found::salvageable;
-      if (readable && step.header.first_lsn >= next_lsn_.value) {
-        show(step);
-        at = step.next_offset;
-        continue;
+    if (*pass == ReaderWalk::Pass::done) {
+      if (walk.place().at > place_.at) {
+        place_ = walk.place();
       }
-      const auto next = scanner.find_frame(at + segment.header.block_bytes);
-      lose({.segment = segment.header.number,
-            .offset = at,
-            .first_lost = {},
-            .last_lost = {},
-            .why = step.found == Found::unreadable ? step.why : "the frame is damaged"},
-           lsn_behind(index, scanner, next));
-      at = next.value_or(end);
+      return {};
     }
-    return {};
+    // A writer has moved what was to be read next: from the log into a table, or from tables into
+    // one. What an LSN contains never changes.
+    if (attempt >= kScanTriesMax && !walk.has_advanced()) {
+      return {Code::unavailable,
+              fmt::format("the files of {} change faster than they can be read", directory_)};
+    }
+    KIFA_TRY(reload());
   }
-
-  [[nodiscard]] std::uint64_t end_of(std::size_t index) const {
-    const std::vector<LogSegment>& path = reader_.log_.path;
-    if (path[index].end != 0) {
-      return path[index].end;
-    }
-    const SegmentHeader& header = path[index].header;
-    return index + 1 < path.size() && path[index + 1].header.predecessor_number == header.number
-               ? path[index + 1].header.predecessor_end
-               : header.segment_bytes;
-  }
-
-  [[nodiscard]] Lsn lsn_behind(std::size_t index, SegmentScanner& scanner,
-                               std::optional<std::uint64_t> next) {
-    if (next) {
-      return {scanner.look(*next).header.first_lsn};
-    }
-    const LogScan& log = reader_.log_;
-    return index + 1 < log.path.size() ? Lsn{log.path[index + 1].header.first_lsn}
-                                       : log.end.next_lsn;
-  }
-
-  // Reports LSNs that should be there and are not.
-  void lose(Damage damage, Lsn behind) {
-    if (behind > next_lsn_) {
-      damage.first_lost = next_lsn_;
-      damage.last_lost = {behind.value - 1};
-      next_lsn_ = behind;
-    }
-    const bool wanted = damage.last_lost.value == 0 ||
-                        (damage.last_lost >= range_.first &&
-                         (range_.last.value == 0 || damage.first_lost <= range_.last));
-    if (wanted) {
-      shown_gaps_[damage.first_lost.value] = damage.last_lost.value;
-      done_ = done_ || !on_event_(gap_event_of(damage, reader_.directory_));
-    }
-  }
-
-  void show(const SegmentScanner::Step& step) {
-    const FrameView& frame = step.frame.view;
-    // A frame without records, or the events in front of the next record, still belong to the
-    // range.
-    if (range_.last.value != 0 && frame.header.first_lsn > range_.last.next().value) {
-      done_ = true;
-      return;
-    }
-    std::vector<Event> events = events_of(frame);
-    std::size_t next_event = 0;
-    const auto show_events_before = [&](std::uint64_t lsn) {
-      for (; next_event < events.size() && events[next_event].after.value < lsn && !done_;
-           ++next_event) {
-        show_event(events[next_event]);
-      }
-    };
-    const Lsn end{frame.header.first_lsn + frame.header.record_count};
-    if (end > range_.first) {
-      if (!groups_.decode(frame)) {
-        lose({.segment = step.header.segment,
-              .offset = step.offset,
-              .first_lost = {},
-              .last_lost = {},
-              .why = "the frame contradicts itself"},
-             end);
-        return;
-      }
-      show_records(step, show_events_before);
-    }
-    next_lsn_ = end;
-    show_events_before(UINT64_MAX);
-  }
-
-  template <class BeforeRecord>
-  void show_records(const SegmentScanner::Step& step, const BeforeRecord& before_record) {
-    const FrameView& frame = step.frame.view;
-    auto damaged = step.frame.damaged_records.begin();
-    std::size_t payload_at = 0;
-    for (std::uint32_t i = 0; i < frame.header.record_count && !done_; ++i) {
-      const auto entry = load<TableEntry>(frame.table.data() + std::size_t{i} * sizeof(TableEntry));
-      RecordView record;
-      record.lsn = {frame.header.first_lsn + i};
-      record.payload = frame.payloads.subspan(payload_at, entry.payload_bytes);
-      payload_at += entry.payload_bytes;
-      if (range_.last.value != 0 && record.lsn > range_.last) {
-        before_record(record.lsn.value);
-        done_ = true;
-        return;
-      }
-      if (damaged != step.frame.damaged_records.end() && *damaged == i) {
-        ++damaged;
-        next_lsn_ = record.lsn;
-        lose({.segment = step.header.segment,
-              .offset = step.offset,
-              .first_lost = {},
-              .last_lost = {},
-              .why = "the record is damaged"},
-             record.lsn.next());
-        continue;
-      }
-      if (record.lsn < range_.first) {
-        continue;
-      }
-      before_record(record.lsn.value);
-      record.observed_unix_ns = entry.observed_unix_ns;
-      record.flags = entry.flags;
-      record.boot_ordinal = frame.header.boot_ordinal;
-      if (!groups_.apply(entry.group, record)) {
-        continue;  // cannot be: the checksum held
-      }
-      done_ = done_ || !on_record_(record);
-    }
-  }
-
-  void show_event(const Event& event) {
-    if (event.kind == EventKind::gap && event.first_lost.value != 0) {
-      const auto shown = shown_gaps_.find(event.first_lost.value);
-      if (shown != shown_gaps_.end() && shown->second == event.last_lost.value) {
-        return;  // this pass has met the damage itself
-      }
-    }
-    const bool wanted = event.after.next() >= range_.first &&
-                        (range_.last.value == 0 || event.after <= range_.last);
-    if (wanted) {
-      done_ = done_ || !on_event_(event);
-    }
-  }
-
-  ReaderImpl& reader_;
-  LsnRange range_;
-  const OnRecord& on_record_;
-  const OnEvent& on_event_;
-  FrameGroups groups_;
-  std::map<std::uint64_t, std::uint64_t> shown_gaps_;
-  Lsn next_lsn_;
-  bool done_ = false;
-};
-
-Status ReaderImpl::scan(LsnRange range, const OnRecord& on_record, const OnEvent& on_event) {
-  if (range.last.value == 0 || range.last > durable_lsn()) {
-    range.last = durable_lsn();
-  }
-  if (range.last.value == 0) {
-    range.last = {UINT64_MAX - 1};  // an empty store may have events
-  }
-  return Walk(*this, range, on_record, on_event).run();
 }
 
 Result<StoreStats> ReaderImpl::stats() {
+  if (has_old_totals_) {
+    KIFA_TRY(refresh());
+  }
   StoreStats stats;
   const Totals& totals = log_.end.totals;
-  stats.total_entries = totals.records;
-  stats.first_lsn = totals.records == 0 ? Lsn{} : Lsn{log_.path.front().header.first_lsn};
-  stats.last_lsn = totals.records == 0 ? Lsn{} : durable_lsn();
+  const Manifest manifest = log_.manifest.manifest.value_or(Manifest());
+  const std::uint64_t records = totals.records - manifest.purged.totals.records;
+  stats.total_entries = records;
+  stats.first_lsn = records == 0 ? Lsn{} : manifest.purged.through.next();
+  stats.last_lsn = records == 0 ? Lsn{} : durable_lsn();
   stats.durable_lsn = durable_lsn();
-  stats.first_unix_ns = totals.records == 0 ? 0 : totals.min_unix_ns;
-  stats.last_unix_ns = totals.records == 0 ? 0 : totals.max_unix_ns;
+  stats.first_unix_ns = records == 0 ? 0 : totals.min_unix_ns;
+  stats.last_unix_ns = records == 0 ? 0 : totals.max_unix_ns;
+  if (records != 0 && manifest.purged.through.value != 0) {
+    // The totals count what was purged too. What the log alone holds may be older still when the
+    // clock went back; it is in tables soon.
+    stats.first_unix_ns = totals.max_unix_ns;
+    for (const TableInfo& table : manifest.tables) {
+      stats.first_unix_ns = std::min(stats.first_unix_ns, table.min_unix_ns);
+    }
+  }
+  for (const TableInfo& table : manifest.tables) {
+    ++stats.tables[std::min<std::uint32_t>(table.level, 2)];
+    stats.table_bytes += table.bytes;
+    stats.table_payload_bytes += table.payload_bytes;
+  }
+  for (const LogSegment& segment : log_.path) {
+    const std::uint64_t end = segment.end != 0 ? segment.end : segment.header.segment_bytes;
+    stats.log_bytes += end - std::min(end, segment.begin);
+  }
+  stats.written_bytes = manifest.written.log + manifest.written.tables + manifest.written.manifests;
+  stats.written_payload_bytes = log_.manifest.manifest ? totals.payload_bytes : 0;
+  stats.believed_unix_ns = manifest.clock.boot_id.empty() ? 0 : manifest.clock.unix_ns;
+  stats.manifest_version = log_.manifest.manifest ? manifest.version : 0;
+  stats.purged_through = manifest.purged.through;
+  stats.purged_records = manifest.purged.totals.records;
   stats.gaps = totals.gaps + log_.damages.size();
   stats.lost_records = totals.lost_records + log_.lost_records;
   stats.events = totals.events;
-  stats.payload_bytes = totals.payload_bytes;
+  stats.payload_bytes = totals.payload_bytes - manifest.purged.totals.payload_bytes;
   stats.segments = log_.path.size();
   stats.spare_segments = log_.spares.size();
   stats.disk_bytes = log_.file_bytes;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,10 +16,17 @@
 
 namespace kifa::store {
 
-// Inclusive; 0 for last means: as far as it goes.
-struct LsnRange {
+// What is wanted; all bounds are inclusive.
+struct Selection {
   Lsn first{1};
-  Lsn last{0};
+  Lsn last{0};                           // 0: as far as it goes
+  std::int64_t min_unix_ns = INT64_MIN;  // observed time, of records; clocks may have gone back, so
+  std::int64_t max_unix_ns = INT64_MAX;  // nothing is concluded from the order
+  std::string_view pipeline = {};        // empty: any
+  std::string_view source = {};
+  // Events with a lower number are left out: whoever reads on behind what he has seen does not get
+  // those behind his last record again.
+  std::uint64_t first_event = 0;
 };
 
 struct StoreStats {
@@ -31,10 +39,20 @@ struct StoreStats {
   std::uint64_t gaps = 0;          // gap events, and damage found by this reading
   std::uint64_t lost_records = 0;  // in gaps, where known
   std::uint64_t events = 0;
-  std::uint64_t segments = 0;  // with data
+  std::uint64_t segments = 0;  // with data that is not in tables
   std::uint64_t spare_segments = 0;
   std::uint64_t payload_bytes = 0;
   std::uint64_t disk_bytes = 0;  // all files of the store
+  std::uint64_t tables[3] = {};  // by level
+  std::uint64_t table_bytes = 0;
+  std::uint64_t table_payload_bytes = 0;    // what they hold
+  std::uint64_t log_bytes = 0;              // of the log that is not in tables, spares not counted
+  std::uint64_t written_bytes = 0;          // since the store was made, as of the last manifest
+  std::uint64_t written_payload_bytes = 0;  // of all records so far, also purged ones
+  std::int64_t believed_unix_ns = 0;        // the last wall time that was believed; 0: none yet
+  std::uint64_t manifest_version = 0;       // 0: no tables yet
+  Lsn purged_through;                       // 0: nothing was purged
+  std::uint64_t purged_records = 0;
   std::uint64_t segment_bytes = 0;
   std::string flush_mode;  // of the live writer; of the last one otherwise
   bool live = false;       // a writer has the store open now
@@ -47,7 +65,9 @@ struct StoreStats {
 // Changes nothing.
 //
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
-// never beyond. Memory: two frames, whatever the store's size.
+// never beyond, also while tables are joined and the log is flushed under it; only retention may
+// take records away that it has not come to, and then says so by an event. Memory: the manifest,
+// and a block of a table or a frame of the log.
 //
 // Threads: confined to one.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
@@ -64,11 +84,24 @@ class Reader {
 
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;
   virtual Status refresh() = 0;
+  // Returns true when more is durable than this reader shows, after a refresh, at the latest
+  // milliseconds after it became so; false when the time is over or a signal came. A scan that
+  // begins behind the last one costs no more than what is new:
+  //
+  //   for (Selection next; running; next.first = reader.durable_lsn().next()) {
+  //     reader.scan(next, on_record, on_event);
+  //     while (running && !*reader.wait_for_more(1s)) {
+  //     }
+  //   }
+  //
+  // The writer may be another process or this one, may stop, and may come back.
+  virtual Result<bool> wait_for_more(std::chrono::milliseconds timeout) = 0;
 
   // Receives records in LSN order (views valid during the call) until it returns false.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
-  virtual Status scan(LsnRange range, const OnRecord& on_record, const OnEvent& on_event) = 0;
+  virtual Status scan(const Selection& selection, const OnRecord& on_record,
+                      const OnEvent& on_event) = 0;
 
   virtual Result<StoreStats> stats() = 0;
 };

@@ -26,15 +26,15 @@ inline constexpr std::uint32_t kRecordResent = 1U << 3U;
 
 // A record to append, or one that was read. Views into memory of the giver.
 struct RecordView {
-  Lsn lsn;  // append: not used
+  Lsn lsn = {};  // append: not used
   std::int64_t observed_unix_ns = 0;
   std::int64_t observed_boot_ns = 0;  // read only: CLOCK_BOOTTIME at the same moment
   std::uint32_t boot_ordinal = 0;     // read only: how many boots the store had seen, from 1
   std::uint32_t flags = 0;
-  std::string_view pipeline;              // append: taken from the batch
-  std::string_view source;                // append: taken from the batch
-  std::span<const Attribute> attributes;  // without pipeline and source
-  ByteView payload;
+  std::string_view pipeline = {};              // append: taken from the batch
+  std::string_view source = {};                // append: taken from the batch
+  std::span<const Attribute> attributes = {};  // without pipeline and source
+  ByteView payload = {};
 };
 
 // Where a resumable stream is to be read on. Upserts by (origin, key).
@@ -54,6 +54,7 @@ enum class EventKind : std::uint16_t {
   recovery = 3,     // an open that dropped or salvaged something
   mode_change = 4,  // flush mode
   write_error = 5,  // a segment was given up after an I/O error
+  purge = 6,        // retention removed records; the text says why
 };
 
 struct Event {
@@ -70,11 +71,11 @@ struct Event {
 
 // What is appended in one atom: either all of it survives or nothing.
 struct BatchView {
-  std::string_view pipeline;
-  std::string_view source;
-  std::span<const RecordView> records;
-  std::span<const Checkpoint> checkpoints;
-  std::span<const Event> events;
+  std::string_view pipeline = {};
+  std::string_view source = {};
+  std::span<const RecordView> records = {};
+  std::span<const Checkpoint> checkpoints = {};
+  std::span<const Event> events = {};
 };
 
 }  // namespace kifa::store

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 64_KiB;
 constexpr std::size_t kHurryPieceBytes = 1_MiB;
 constexpr std::chrono::seconds kRetryAfter{1};
+constexpr std::uint64_t kReserveBytes = 1_MiB + 64_KiB;
 
 }  // namespace
 
@@ -25,7 +26,9 @@ SegmentPool::SegmentPool(io::FileSystem& files, Options options)
     : files_(files),
       options_(std::move(options)),
       next_number_(options_.next_number),
-      file_bytes_(options_.file_bytes) {}
+      file_bytes_(options_.file_bytes),
+      used_segments_(options_.used_segments),
+      has_reserve_(options_.has_reserve) {}
 
 SegmentPool::~SegmentPool() { stop(); }
 
@@ -34,17 +37,63 @@ void SegmentPool::add(std::uint64_t number) {
   spares_.push_back(number);
 }
 
-Status SegmentPool::recycle(std::uint64_t number) {
-  std::uint64_t next = 0;
+Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
+  const std::string path = segment_path(options_.directory, number);
+  bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
-    next = next_number_++;
+    is_wanted = bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
   }
-  KIFA_TRY(files_.rename(segment_path(options_.directory, number),
-                         segment_path(options_.directory, next)));
-  KIFA_TRY(files_.sync_directory(options_.directory));
-  add(next);
+  if (!is_wanted) {
+    KIFA_TRY(files_.remove(path));
+    add_bytes(-static_cast<std::int64_t>(bytes));
+    return {};
+  }
+  return name_spare(path);
+}
+
+// Gives a complete file the next number and takes it in. One at a time: the log is found from the
+// highest number backwards, so spares have to be taken in the order of their numbers.
+Status SegmentPool::name_spare(const std::string& path) {
+  const MutexLock naming(naming_mutex_);
+  std::uint64_t number = 0;
+  {
+    const MutexLock lock(mutex_);
+    number = next_number_++;
+  }
+  const std::string name = segment_path(options_.directory, number);
+  Status status = files_.rename(path, name);
+  if (status && !mutant_is(Mutant::no_directory_sync)) {
+    status = files_.sync_directory(options_.directory);
+    if (!status) {
+      // A spare that may vanish in a power cut must not be used.
+      ignore(files_.remove(name), "the failure to name it is what counts");
+    }
+  }
+  KIFA_TRY(status);
+  add(number);
   return {};
+}
+
+Status SegmentPool::give_back(std::uint64_t number, std::uint64_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    used_segments_ -= used_segments_ > 0 ? 1 : 0;
+  }
+  const Status status = recycle(number, bytes);
+  if (on_change_) {
+    on_change_();
+  }
+  return status;
+}
+
+void SegmentPool::add_bytes(std::int64_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    file_bytes_ += static_cast<std::uint64_t>(bytes);
+    work_ = work_ || bytes < 0;  // there may be room for a spare now
+  }
+  changed_.notify_all();
 }
 
 Result<SegmentPool::Spare> SegmentPool::take() {
@@ -56,6 +105,7 @@ Result<SegmentPool::Spare> SegmentPool::take() {
     }
     spare.number = spares_.front();
     spares_.pop_front();
+    ++used_segments_;
     ++taken_while_filling_;
     work_ = true;
   }
@@ -69,6 +119,16 @@ Result<SegmentPool::Spare> SegmentPool::take() {
 }
 
 bool SegmentPool::has_spare() const { return spare_count() > 0; }
+
+bool SegmentPool::has_backlog_room() const {
+  const MutexLock lock(mutex_);
+  return options_.backlog_segments_max == 0 || used_segments_ < options_.backlog_segments_max;
+}
+
+std::uint64_t SegmentPool::file_bytes() const {
+  const MutexLock lock(mutex_);
+  return file_bytes_;
+}
 
 std::size_t SegmentPool::spare_count() const {
   const MutexLock lock(mutex_);
@@ -97,6 +157,12 @@ void SegmentPool::hurry() {
   changed_.notify_all();
 }
 
+// What the log holds must fit in a second time, as tables, before its segments are free again.
+bool SegmentPool::fits_budget(std::uint64_t more) const {
+  return options_.disk_budget_bytes == 0 ||
+         file_bytes_ + more + used_segments_ * options_.segment_bytes <= options_.disk_budget_bytes;
+}
+
 std::size_t SegmentPool::wanted() const { return std::min(wanted_, kSparesMax); }
 
 Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::string& path,
@@ -116,7 +182,7 @@ Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::strin
   return file;
 }
 
-Status SegmentPool::fill(const std::string& path) {
+Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
   bool direct = false;
   auto file = open_for_writing(path, true, direct);
   if (!file) {
@@ -124,14 +190,14 @@ Status SegmentPool::fill(const std::string& path) {
   }
   io::AlignedBuffer zeros(kHurryPieceBytes, kBlockBytesMax);
   std::ranges::fill(zeros.span(), std::byte{0});
-  for (std::uint64_t at = 0; at < options_.segment_bytes;) {
+  for (std::uint64_t at = 0; at < bytes;) {
     std::size_t piece = kPieceBytes;
     {
       const MutexLock lock(mutex_);
       piece = hurry_ ? kHurryPieceBytes : kPieceBytes;
       filled_bytes_ += piece;
     }
-    piece = std::min<std::uint64_t>(piece, options_.segment_bytes - at);
+    piece = std::min<std::uint64_t>(piece, bytes - at);
     const auto written = (*file)->write_at(zeros.span().first(piece), at, io::WriteMode::buffered);
     if (!written) {
       return written.error();
@@ -144,16 +210,62 @@ Status SegmentPool::fill(const std::string& path) {
   return (*file)->sync_all();
 }
 
+// Space for a few manifests, and for what the file system itself needs to change anything.
+std::uint64_t SegmentPool::reserve_bytes() const {
+  return options_.disk_budget_bytes == 0
+             ? kReserveBytes
+             : std::min<std::uint64_t>(kReserveBytes,
+                                       options_.disk_budget_bytes / 32 / kPieceBytes * kPieceBytes);
+}
+
+Status SegmentPool::make_reserve() {
+  const std::string path = fmt::format("{}/{}", options_.directory, kReserveFileName);
+  const std::string unfinished = path + ".tmp";
+  Status status = fill(unfinished, reserve_bytes());
+  if (status) {
+    status = files_.rename(unfinished, path);
+  }
+  if (!status) {
+    ignore(files_.remove(unfinished), "the failure to make it is what counts");
+  }
+  const MutexLock lock(mutex_);
+  failure_ = status;
+  has_reserve_ = status.is_ok();
+  reserve_comes_first_ = reserve_comes_first_ && !has_reserve_;
+  file_bytes_ += has_reserve_ ? reserve_bytes() : 0;
+  return status;
+}
+
+bool SegmentPool::release_reserve() {
+  const MutexLock lock(mutex_);
+  if (!has_reserve_) {
+    return false;
+  }
+  has_reserve_ = false;
+  reserve_comes_first_ = true;
+  file_bytes_ -= reserve_bytes();
+  ignore(files_.remove(fmt::format("{}/{}", options_.directory, kReserveFileName)),
+         "then its space is not free, and the edit fails as it would have");
+  return true;
+}
+
 Result<bool> SegmentPool::make_one() {
   std::uint64_t number = 0;
+  bool reserve_is_due = false;
+  {
+    const MutexLock lock(mutex_);
+    reserve_is_due = !has_reserve_ && (reserve_comes_first_ || spares_.size() >= wanted());
+  }
+  if (reserve_is_due) {
+    KIFA_TRY(make_reserve());
+  }
   {
     const MutexLock lock(mutex_);
     work_ = false;
     if (spares_.size() >= wanted()) {
       return false;
     }
-    if (options_.disk_budget_bytes != 0 &&
-        file_bytes_ + options_.segment_bytes > options_.disk_budget_bytes) {
+    if (!fits_budget(options_.segment_bytes)) {
       failure_ = Status(
           Code::no_space,
           fmt::format("the disk budget of {} is used up: {} bytes of {}; raise disk_budget or "
@@ -161,29 +273,22 @@ Result<bool> SegmentPool::make_one() {
                       options_.directory, file_bytes_, options_.disk_budget_bytes));
       return failure_;
     }
-    number = next_number_++;
+    number = next_number_;  // for the unfinished file: others may get it meanwhile
     taken_while_filling_ = 0;
   }
-  const std::string path = segment_path(options_.directory, number);
-  const std::string unfinished = path + ".tmp";
-  Status status = fill(unfinished);
+  const std::string unfinished = segment_path(options_.directory, number) + ".tmp";
+  Status status = fill(unfinished, options_.segment_bytes);
   if (status) {
-    status = files_.rename(unfinished, path);
-  }
-  if (status && !mutant_is(Mutant::no_directory_sync)) {
-    status = files_.sync_directory(options_.directory);
+    status = name_spare(unfinished);
   }
   if (!status) {
-    // Whichever name it has got: a spare that may vanish in a power cut must not be used.
     ignore(files_.remove(unfinished), "the failure to make it is what counts");
-    ignore(files_.remove(path), "the failure to make it is what counts");
   }
   const MutexLock lock(mutex_);
   failure_ = status;
   if (!status) {
     return status;
   }
-  spares_.push_back(number);
   file_bytes_ += options_.segment_bytes;
   wanted_ = std::max<std::size_t>(1, 2 * taken_while_filling_);
   hurry_ = hurry_ && spares_.size() < wanted();

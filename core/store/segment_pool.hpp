@@ -15,8 +15,13 @@
 
 namespace kifa::store {
 
+inline constexpr std::string_view kReserveFileName = "RESERVE";
+
 // Makes segment files ahead of need, so that a commit never allocates: `.tmp`, zero-filled, synced,
 // renamed, and the directory synced. A spare is therefore complete or not there.
+//
+// It also keeps RESERVE: space that nobody else can take, for the edits of the manifest by which a
+// full disk becomes less full.
 //
 // Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
 // on a thread of its
@@ -27,9 +32,12 @@ class SegmentPool final {
   struct Options {
     std::string directory;
     std::uint64_t segment_bytes = 16_MiB;
-    std::uint64_t disk_budget_bytes = 0;  // 0: none
-    std::uint64_t file_bytes = 0;         // all files that are there now
-    std::uint64_t next_number = 1;        // never used by any file
+    std::uint64_t disk_budget_bytes = 0;     // 0: none
+    std::uint64_t file_bytes = 0;            // all files that are there now
+    std::uint64_t next_number = 1;           // never used by any file
+    std::uint64_t used_segments = 0;         // taken and not given back: the log
+    bool has_reserve = false;                // the file is there
+    std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
   };
   static constexpr std::size_t kSparesMax = 8;
 
@@ -47,13 +55,24 @@ class SegmentPool final {
 
   // Takes in a complete spare that is there already.
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
-  // Renames a dead segment to the next number and takes it in. Its old frames carry an old number
-  // and epoch.
-  Status recycle(std::uint64_t number) KIFA_EXCLUDES(mutex_);
+  // Renames a segment that nobody needs to the next number and takes it in; its old frames carry an
+  // old number and epoch. With enough spares, or when its size is not the one wanted, it is
+  // removed.
+  Status recycle(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  // The same for a segment that was taken: the log is one segment shorter.
+  Status give_back(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  // Files of others came (or went): they count against the budget as well.
+  void add_bytes(std::int64_t bytes) KIFA_EXCLUDES(mutex_);
 
   // The oldest spare; unavailable: none is ready.
   Result<Spare> take() KIFA_EXCLUDES(mutex_);
   [[nodiscard]] bool has_spare() const KIFA_EXCLUDES(mutex_);
+  // Gives the reserve's space to an edit of the manifest that needs it on a full disk; false: it is
+  // given already. No spare is made before the reserve is there again.
+  bool release_reserve() KIFA_EXCLUDES(mutex_);
+  // Whether the log may become longer by a segment: false until what it holds was flushed.
+  [[nodiscard]] bool has_backlog_room() const KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t file_bytes() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::size_t spare_count() const KIFA_EXCLUDES(mutex_);
   // Why no spare could be made last time; ok: it could, or nobody has tried.
   [[nodiscard]] Status failure() const KIFA_EXCLUDES(mutex_);
@@ -71,23 +90,31 @@ class SegmentPool final {
   void stop();
 
  private:
-  Status fill(const std::string& path) KIFA_EXCLUDES(mutex_);
+  Status fill(const std::string& path, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
+  Status make_reserve() KIFA_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t reserve_bytes() const;
+  Status name_spare(const std::string& path) KIFA_EXCLUDES(mutex_, naming_mutex_);
   Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
                                                      bool& direct);
+  [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
   void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
 
   io::FileSystem& files_;
   const Options options_;
 
+  Mutex naming_mutex_;  // from the number of a spare to its place among the spares
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::uint64_t> spares_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t next_number_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t file_bytes_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t used_segments_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t filled_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
   std::size_t taken_while_filling_ KIFA_GUARDED_BY(mutex_) = 0;
   std::size_t wanted_ KIFA_GUARDED_BY(mutex_) = 1;
+  bool has_reserve_ KIFA_GUARDED_BY(mutex_);
+  bool reserve_comes_first_ KIFA_GUARDED_BY(mutex_) = false;  // it was needed
   bool hurry_ KIFA_GUARDED_BY(mutex_) = false;
   bool work_ KIFA_GUARDED_BY(mutex_) = true;
   Status failure_ KIFA_GUARDED_BY(mutex_);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
+
+#include "core/base/clock.hpp"
 
 namespace kifa::store {
 
@@ -82,6 +85,19 @@ Result<bool> is_locked(io::FileSystem& files, const std::string& directory) {
     return file.error();
   }
   return (*file)->is_locked();
+}
+
+Result<bool> is_live(io::FileSystem& files, const std::string& directory,
+                     const std::optional<StatusSlot>& status) {
+  const auto locked = is_locked(files, directory);
+  if (!locked) {
+    return locked.error();
+  }
+  if (!*locked || !status || status->state != StatusState::serving) {
+    return false;
+  }
+  const std::string boot_id = SystemClock().boot_id();
+  return std::string_view(status->boot_id.data(), status->boot_id.size()) == boot_id;
 }
 
 }  // namespace kifa::store

@@ -41,4 +41,9 @@ Result<std::optional<StatusSlot>> read_status(io::FileSystem& files, const std::
 // Whether a writer has the store open now.
 Result<bool> is_locked(io::FileSystem& files, const std::string& directory);
 
+// Whether what `status` says is said by a writer that serves the store now: it holds the lock, in
+// this boot. Otherwise a slot is evidence for recovery only.
+Result<bool> is_live(io::FileSystem& files, const std::string& directory,
+                     const std::optional<StatusSlot>& status);
+
 }  // namespace kifa::store

@@ -8,10 +8,14 @@
 #include <random>
 
 #include "core/base/limits.hpp"
+#include "core/store/log_index.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/log_writer.hpp"
+#include "core/store/maintenance.hpp"
+#include "core/store/manifest_keeper.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/open_tables.hpp"
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/store_directory.hpp"
@@ -51,6 +55,15 @@ std::uint64_t effective_segment_bytes(const StoreOptions& options) {
   return std::max(bytes, kSegmentBytesMin);
 }
 
+std::uint64_t backlog_segments_of(const StoreOptions& options) {
+  std::uint64_t bytes = options.log_backlog_bytes_max != 0 ? options.log_backlog_bytes_max : 1_GiB;
+  if (options.disk_budget_bytes != 0) {
+    bytes = std::min(bytes, options.disk_budget_bytes / 2);
+  }
+  // Two are in use while one is full and nothing was flushed yet.
+  return std::max<std::uint64_t>(bytes / effective_segment_bytes(options), 2);
+}
+
 }  // namespace
 
 std::uint64_t record_bytes_limit(const StoreOptions& options) {
@@ -60,6 +73,8 @@ std::uint64_t record_bytes_limit(const StoreOptions& options) {
 
 namespace {
 
+constexpr std::chrono::seconds kCloseTimeout{30};
+constexpr std::uint64_t kFlushBytesMin = 4_KiB;
 constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
 
 std::uint64_t system_seed() {
@@ -80,8 +95,8 @@ Status check_options(const StoreOptions& options) {
             fmt::format("block size {}: it must be a power of two from 4096 to 65536",
                         options.block_bytes)};
   }
-  if (options.disk_budget_bytes != 0 && options.disk_budget_bytes < 4 * kSegmentBytesMin) {
-    return {Code::invalid, fmt::format("disk_budget {} is too small: at least 4 MiB are needed",
+  if (options.disk_budget_bytes != 0 && options.disk_budget_bytes < 8 * kSegmentBytesMin) {
+    return {Code::invalid, fmt::format("disk_budget {} is too small: at least 8 MiB are needed",
                                        options.disk_budget_bytes)};
   }
   const std::uint64_t segment_bytes = effective_segment_bytes(options);
@@ -90,6 +105,27 @@ Status check_options(const StoreOptions& options) {
             fmt::format("record_bytes_max {} contradicts the segment size {}: a record may have at "
                         "most a quarter of a segment, and 16 MiB",
                         options.record_bytes_max, segment_bytes)};
+  }
+  if (options.memtable_flush_bytes < kFlushBytesMin || options.flush_segments == 0 ||
+      options.compaction_threshold < 2) {
+    return {Code::invalid,
+            fmt::format("memtable_flush_threshold ({} bytes) must be at least {}, wal_flush ({} "
+                        "segments) at least 1 and compaction_threshold ({}) at least 2",
+                        options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
+                        options.compaction_threshold)};
+  }
+  if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {
+    return {Code::invalid,
+            fmt::format("wal_backlog_max {} contradicts the segment size {}: at least two segments "
+                        "must fit",
+                        options.log_backlog_bytes_max, segment_bytes)};
+  }
+  if (options.disk_budget_bytes != 0 &&
+      options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {
+    return {
+        Code::invalid,
+        fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
+                    options.log_backlog_bytes_max, options.disk_budget_bytes)};
   }
   if (options.sync_records == 0 || options.sync_bytes == 0 || options.sync_interval.count() <= 0) {
     return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
@@ -102,6 +138,9 @@ class StoreImpl final : public Store {
   StoreImpl(StoreOptions options, StoreEnvironment environment)
       : options_(std::move(options)), environment_(std::move(environment)) {}
   ~StoreImpl() override {
+    if (maintenance_) {
+      maintenance_->stop();
+    }
     if (writer_) {
       ignore(writer_->close(true), "a destructor has nobody to tell");
     }
@@ -111,26 +150,34 @@ class StoreImpl final : public Store {
   Status start();
 
   Status append(const BatchView& batch, DurableCallback durable) override {
-    return writer_->append(batch, std::move(durable));
+    const Status status = writer_->append(batch, std::move(durable));
+    work_without_threads();
+    return status;
   }
   Result<Lsn> append_durable(const BatchView& batch) override {
-    return writer_->append_durable(batch);
+    auto lsn = writer_->append_durable(batch);
+    work_without_threads();
+    return lsn;
   }
   Status flush(std::chrono::nanoseconds timeout) override { return writer_->flush(timeout); }
-  Status set_flush_mode(FlushMode mode) override { return writer_->set_flush_mode(mode); }
+  Status set_flush_mode(FlushMode mode) override {
+    KIFA_TRY(writer_->set_flush_mode(mode));
+    maintenance_->on_change();
+    // The power may be about to fail: nothing that was taken is left waiting.
+    return mode == FlushMode::emergency ? writer_->flush(kCloseTimeout) : Status();
+  }
   [[nodiscard]] FlushMode flush_mode() const override { return writer_->flush_mode(); }
   [[nodiscard]] Lsn durable_lsn() const override { return writer_->durable_lsn(); }
   [[nodiscard]] StoreCounters counters() const override { return writer_->counters(); }
   [[nodiscard]] std::vector<Checkpoint> checkpoints(std::string_view origin) const override {
     return writer_->checkpoints(origin);
   }
-  bool tick() override { return writer_->tick(); }
-  Status close() override {
-    const Status status = writer_->close(false);
-    stop_pool();
-    directory_.unlock();
-    return status;
+  bool tick() override {
+    const bool written = writer_->tick();
+    const bool maintained = !environment_.background_threads && maintenance_->do_some_work();
+    return written || maintained;
   }
+  Status close() override;
 
  private:
   void stop_pool() {
@@ -143,22 +190,33 @@ class StoreImpl final : public Store {
   Status make_pool(const LogScan& scan);
   Result<LogWriter::Start> start_from(const LogScan& scan);
   Result<std::vector<LogWriter::CarriedFrame>> read_uncovered(const LogScan& scan);
+  [[nodiscard]] std::vector<LogSegment> segments_in_use(const LogScan& scan,
+                                                        const LogMark& mark) const;
+  void make_maintenance(const LogScan& scan);
   void recycle_dead(const LogScan& scan);
+  void work_without_threads();
   void add_events(const LogScan& scan);
 
   StoreOptions options_;
   StoreEnvironment environment_;
   StoreDirectory directory_;
   std::unique_ptr<SegmentPool> pool_;
+  std::unique_ptr<LogIndex> index_;
   std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<ManifestKeeper> keeper_;
+  std::unique_ptr<Maintenance> maintenance_;
 };
 
 // Where the log is continued: never in a segment of which no frame is kept, for its header may not
 // have survived.
-LogMark normalised(LogMark mark, const std::vector<LogSegment>& path) {
+LogMark normalised(LogMark mark, const LogScan& scan) {
+  const std::vector<LogSegment>& path = scan.path;
+  const Position flushed = scan.flushed().mark.at;
   for (std::size_t i = path.size(); i-- > 0;) {
-    if (path[i].header.number == mark.at.segment && path[i].begin == mark.at.offset) {
-      mark.at = i == 0 ? Position{} : Position{path[i - 1].header.number, path[i - 1].end};
+    const bool is_at_begin =
+        path[i].header.number == mark.at.segment && path[i].begin == mark.at.offset;
+    if (is_at_begin && mark.at != flushed) {  // what was flushed from a segment is kept of it
+      mark.at = i == 0 ? flushed : Position{path[i - 1].header.number, path[i - 1].end};
     }
   }
   return mark;
@@ -175,12 +233,18 @@ Status StoreImpl::start() {
     return directory.error();
   }
   directory_ = std::move(*directory);
-  const auto scan = scan_log(environment_.files, {.directory = options_.directory});
+  // A till has to go on: without any manifest the tables are kept aside, and their records are a
+  // gap.
+  auto scan = scan_log(environment_.files, {.directory = options_.directory,
+                                            .needs_manifest = options_.refuse_corruption});
   if (!scan) {
     return scan.error();
   }
   KIFA_TRY(look_at_damage(*scan));
+  KIFA_TRY(settle_tables(options_, environment_, *scan));
   tell_about(*scan);
+  const LogMark continued = normalised(scan->covered(), *scan);
+  index_ = std::make_unique<LogIndex>(segments_in_use(*scan, continued));
   KIFA_TRY(make_pool(*scan));
   auto status_file = StatusFile::open(environment_.files, options_.directory);
   if (!status_file) {
@@ -195,21 +259,92 @@ Status StoreImpl::start() {
     return carry.error();
   }
   const bool nothing_to_carry = carry->empty();
-  writer_ = std::make_unique<LogWriter>(options_, environment_, *pool_, std::move(*status_file),
-                                        std::move(*from));
+  const StoreId store_id = from->store_id;
+  writer_ = std::make_unique<LogWriter>(options_, environment_, *pool_, *index_,
+                                        std::move(*status_file), std::move(*from));
+  keeper_ = std::make_unique<ManifestKeeper>(environment_.files, options_.directory, scan->manifest,
+                                             store_id, *pool_, *index_);
+  make_maintenance(*scan);
   writer_->start(std::move(*carry));
   if (nothing_to_carry || writer_->durable_lsn().next() == scan->end.next_lsn) {
     recycle_dead(*scan);
   }
   add_events(*scan);
   if (environment_.background_threads) {
-    pool_->start([writer = writer_.get()] { writer->on_spare(); });
+    pool_->start([this] {
+      writer_->on_spare();
+      maintenance_->on_change();
+    });
+    maintenance_->start();
   }
   return {};
 }
 
+void StoreImpl::make_maintenance(const LogScan& scan) {
+  std::vector<Damage> known = scan.damages;
+  known.insert(known.end(), scan.known_damages.begin(), scan.known_damages.end());
+  maintenance_ =
+      std::make_unique<Maintenance>(Maintenance::Parts{.options = options_,
+                                                       .environment = environment_,
+                                                       .keeper = *keeper_,
+                                                       .pool = *pool_,
+                                                       .index = *index_,
+                                                       .writer = *writer_,
+                                                       .known_damages = std::move(known)},
+                                    scan.flushed_checkpoints);
+}
+
+// Without threads the steps behind the log are taken between appends.
+void StoreImpl::work_without_threads() {
+  while (!environment_.background_threads && maintenance_->do_some_work()) {
+  }
+}
+
+Status StoreImpl::close() {
+  // What can be flushed is flushed while the log is still open: its last frame says that it was
+  // closed properly.
+  const Status drained = writer_->flush(kCloseTimeout);
+  maintenance_->stop();
+  if (drained) {
+    maintenance_->finish();
+  }
+  const Status status = writer_->close(false);
+  stop_pool();
+  directory_.unlock();
+  return status;
+}
+
+// The segments that hold the log up to `mark`, and before them those that only the manifest before
+// the newest one needs.
+std::vector<LogSegment> StoreImpl::segments_in_use(const LogScan& scan, const LogMark& mark) const {
+  std::vector<LogSegment> segments;
+  const auto& previous = scan.manifest.previous;
+  for (const std::uint64_t number : scan.dead) {
+    if (number < scan.flushed().mark.at.segment && previous &&
+        number >= previous->flushed.mark.at.segment) {
+      LogSegment segment;
+      segment.header.number = number;
+      segment.header.segment_bytes = scan.segment_file_bytes.at(number);
+      segments.push_back(segment);
+    }
+  }
+  for (const LogSegment& segment : scan.path) {
+    if (segment.header.number <= mark.at.segment) {
+      segments.push_back(segment);
+    }
+  }
+  return segments;
+}
+
 Status StoreImpl::look_at_damage(const LogScan& scan) {
   std::size_t told = 0;
+  for (const std::string& text : side_damages_of(scan, options_.directory)) {
+    if (options_.refuse_corruption) {
+      return {Code::corrupt,
+              fmt::format("{}; the store is not opened (on_corruption: refuse)", text)};
+    }
+    environment_.report(Severity::error, text);
+  }
   for (const Damage& damage : scan.damages) {
     const std::string text = gap_event_of(damage, options_.directory).text;
     if (options_.refuse_corruption) {
@@ -251,11 +386,15 @@ void StoreImpl::tell_about(const LogScan& scan) {
 }
 
 Status StoreImpl::make_pool(const LogScan& scan) {
-  SegmentPool::Options options{.directory = options_.directory,
-                               .segment_bytes = options_.segment_bytes,
-                               .disk_budget_bytes = options_.disk_budget_bytes,
-                               .file_bytes = scan.file_bytes,
-                               .next_number = scan.highest_number + 1};
+  SegmentPool::Options options{
+      .directory = options_.directory,
+      .segment_bytes = options_.segment_bytes,
+      .disk_budget_bytes = options_.disk_budget_bytes,
+      .file_bytes = scan.file_bytes,
+      .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
+      .used_segments = index_->segment_count(),
+      .has_reserve = scan.has_reserve,
+      .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {
     // The process that named them may have been killed before it synced their names.
@@ -289,8 +428,9 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
     start.store_id[8] = static_cast<std::uint8_t>((start.store_id[8] & 0x3FU) | 0x80U);
   }
   start.open_epoch = random();
-  start.mark = normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(),
-                          scan.path);
+  start.mark =
+      normalised(mutant_is(Mutant::append_into_torn_segment) ? scan.end : scan.covered(), scan);
+  start.mark_epoch = scan.flushed().epoch;
   for (const LogSegment& segment : scan.path) {
     if (segment.header.number == start.mark.at.segment) {
       start.mark_epoch = segment.header.epoch;
@@ -303,6 +443,12 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
     start.wall_minus_boot_ns = scan.wall_minus_boot_ns;
   }
   start.checkpoints = scan.checkpoints;
+  start.manifest_version = scan.manifest.manifest ? scan.manifest.manifest->version : 0;
+  start.on_durable = [this](const LogMark& mark) {
+    if (maintenance_) {
+      maintenance_->on_durable(mark);
+    }
+  };
   start.check_lock = [this] { return directory_.check_lock(); };
   return start;
 }
@@ -347,12 +493,14 @@ void StoreImpl::recycle_dead(const LogScan& scan) {
   if (!scan.damages.empty()) {
     return;
   }
+  const auto& previous = scan.manifest.previous;
   for (const std::uint64_t number : scan.dead) {
-    const bool reusable = scan.segment_file_bytes.at(number) == options_.segment_bytes &&
-                          pool_->spare_count() < SegmentPool::kSparesMax;
-    const Status status = reusable
-                              ? pool_->recycle(number)
-                              : environment_.files.remove(segment_path(options_.directory, number));
+    if (number < scan.flushed().mark.at.segment &&
+        (scan.manifest.is_fallback() ||
+         (previous && number >= previous->flushed.mark.at.segment))) {
+      continue;  // it goes when the next manifest is durable
+    }
+    const Status status = pool_->recycle(number, scan.segment_file_bytes.at(number));
     if (!status) {
       environment_.report(Severity::warning, status.message());
     }
@@ -363,6 +511,13 @@ void StoreImpl::add_events(const LogScan& scan) {
   for (const Damage& damage : scan.damages) {
     Event event = gap_event_of(damage, options_.directory);
     event.observed_unix_ns = environment_.clock.now_unix_ns();
+    writer_->add_event(std::move(event));
+  }
+  if (!scan.lost_checkpoints.empty()) {
+    Event event;
+    event.kind = EventKind::recovery;
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    event.text = fmt::format("checkpoints are lost: {}", scan.lost_checkpoints);
     writer_->add_event(std::move(event));
   }
   if (scan.dropped_tail) {

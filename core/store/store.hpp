@@ -37,8 +37,22 @@ struct StoreOptions {
   std::uint64_t sync_bytes = 1_MiB;              // normal mode
   std::chrono::milliseconds sync_interval{200};  // normal mode
   std::chrono::microseconds commit_delay{0};     // lets records gather although nobody else writes
-  bool refuse_corruption = false;                // on_corruption: refuse instead of continue
-  bool allow_network = false;                    // write to a network file system all the same
+  // What is not in tables stays in the log; a flush into tables begins at so many payload bytes, or
+  // at so many segments (at most a quarter of the disk budget).
+  std::uint64_t memtable_flush_bytes = 4_MiB;  // at least 4 KiB; from a configuration 1 MiB
+  std::uint32_t flush_segments = 4;            // at least 1
+  // Appends wait when the log that is not in tables has reached this. 0: 1 GiB, at most half of the
+  // disk budget.
+  std::uint64_t log_backlog_bytes_max = 0;
+  bool compaction_enabled = true;
+  std::uint32_t compaction_threshold = 4;  // so many neighbouring tables are joined, at least 2
+  // Whole tables are removed, oldest first, when all of their records are older than this, or when
+  // all tables together are larger. Age counts only by a clock that can be believed. 0: never.
+  std::chrono::nanoseconds retention_age{0};
+  std::uint64_t retention_bytes = 0;
+  bool trust_clock = false;        // the operator vouches for the wall clock
+  bool refuse_corruption = false;  // on_corruption: refuse instead of continue
+  bool allow_network = false;      // write to a network file system all the same
 };
 
 // The most that `record_bytes_max` may be with these options: a record takes at most a quarter of a
@@ -110,6 +124,8 @@ class Store {
   // with the failure.
   virtual Status flush(std::chrono::nanoseconds timeout) = 0;
 
+  // Leaving normal mode returns when all that was written before is durable, entering emergency
+  // mode when all that was accepted is.
   virtual Status set_flush_mode(FlushMode mode) = 0;
   [[nodiscard]] virtual FlushMode flush_mode() const = 0;
   [[nodiscard]] virtual Lsn durable_lsn() const = 0;

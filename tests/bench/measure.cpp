@@ -172,7 +172,7 @@ Result<Latency> measure_append_durable(const Setup& setup) {
     }
   }
   KIFA_TRY(store.close());
-  return latency_of(taken);
+  return latency_of(std::move(taken));
 }
 
 Result<Latency> measure_read_to_acknowledgement(const Setup& setup) {
@@ -213,7 +213,7 @@ pipelines:
                                               kWarmUpRecords + setup.single_count));
   }
   taken.erase(taken.begin(), taken.begin() + kWarmUpRecords);
-  return latency_of(taken);
+  return latency_of(std::move(taken));
 }
 
 }  // namespace kifa::bench

@@ -99,7 +99,7 @@ Result<Latency> RawDisk::latency(std::uint32_t count) {
     KIFA_TRY(write_whole(fd_, data.span(), i * kSmallWrite % bytes_, RWF_DSYNC));
     taken[i] = Microseconds(SteadyClock::now() - start).count();
   }
-  return latency_of(taken);
+  return latency_of(std::move(taken));
 }
 
 }  // namespace kifa::bench

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,22 +22,27 @@ using kifa::Lsn;
 
 namespace {
 
-store::StoreOptions options_of_test() {
+enum class Kind : std::uint8_t { log, tables };
+
+store::StoreOptions options_of_test(Kind kind) {
   store::StoreOptions options;
+  options.memtable_flush_bytes = kind == Kind::log ? 1_MiB : 8_KiB;
+  options.compaction_threshold = 3;
   options.directory = crash::kDirectory;
   options.segment_bytes = 1_MiB;
   options.record_bytes_max = 256_KiB;
   return options;
 }
 
-// A small log over three segments, closed properly, and what is in it.
-class SmallLog final {
+// A small store over three sessions, closed properly, and what is in it: in the log alone, or in
+// tables of both levels and the log.
+class SmallStore final {
  public:
-  SmallLog() {
+  explicit SmallStore(Kind kind) : kind_(kind) {
     REQUIRE(files_.make_directory(std::string(crash::kDirectory), 0700).is_ok());
     crash::BatchMaker maker(11);
     for (int session = 0; session < 3; ++session) {
-      auto opened = open(files_, static_cast<std::uint64_t>(session) + 1);
+      auto opened = open(kind_, files_, static_cast<std::uint64_t>(session) + 1);
       REQUIRE(opened.has_value());
       for (int i = 0; i < 4; ++i) {
         const crash::OwnedBatch batch =
@@ -54,18 +61,21 @@ class SmallLog final {
   [[nodiscard]] const std::vector<crash::OwnedRecord>& records() const { return records_; }
   [[nodiscard]] io::MemoryFileSystem& files() { return files_; }
 
+  [[nodiscard]] Kind kind() const { return kind_; }
+
   static kifa::Result<std::unique_ptr<store::Store>> open(
-      io::MemoryFileSystem& files, std::uint64_t seed,
+      Kind kind, io::MemoryFileSystem& files, std::uint64_t seed,
       const store::Reporter& report = [](store::Severity, const std::string&) {}) {
     static const kifa::test::FakeClock clock;
-    return store::Store::open(options_of_test(), {.files = files,
-                                                  .clock = clock,
-                                                  .report = report,
-                                                  .random_seed = seed,
-                                                  .background_threads = false});
+    return store::Store::open(options_of_test(kind), {.files = files,
+                                                      .clock = clock,
+                                                      .report = report,
+                                                      .random_seed = seed,
+                                                      .background_threads = false});
   }
 
  private:
+  const Kind kind_;
   io::MemoryFileSystem files_;
   io::Trace trace_;
   std::vector<crash::OwnedRecord> records_;
@@ -91,8 +101,10 @@ Seen read_all(store::Reader& reader, const std::vector<crash::OwnedRecord>& reco
   };
   const auto on_event = [&](const store::Event& event) {
     if (event.kind == store::EventKind::gap) {
-      const bool names_place = event.text.find("/data/wal-") != std::string::npos &&
-                               event.text.find("offset") != std::string::npos;
+      // A table that is gone as a whole has no offset.
+      const bool names_place = (event.text.find("/data/wal-") != std::string::npos &&
+                                event.text.find("offset") != std::string::npos) ||
+                               event.text.find("/data/table-") != std::string::npos;
       if (!names_place) {
         seen.problem = "a gap does not name its place: " + event.text;
       }
@@ -132,7 +144,7 @@ bool names_a_file(const kifa::Status& status) {
 }
 
 // A damaged store read, opened, written to and read again. Returns what is wrong, or nothing.
-std::string check_damaged(io::MemoryFileSystem& files,
+std::string check_damaged(Kind kind, io::MemoryFileSystem& files,
                           const std::vector<crash::OwnedRecord>& records, std::uint64_t& told) {
   {
     auto reader = store::Reader::open(std::string(crash::kDirectory), files);
@@ -148,7 +160,7 @@ std::string check_damaged(io::MemoryFileSystem& files,
       return "reading has changed something";
     }
   }
-  auto opened = SmallLog::open(files, 99);
+  auto opened = SmallStore::open(kind, files, 99);
   if (!opened) {
     return names_a_file(opened.error()) ? "" : "open: " + opened.error().message();
   }
@@ -186,13 +198,15 @@ std::vector<std::string> file_names(io::MemoryFileSystem& files) {
   return names;
 }
 
+constexpr std::size_t kBlock = 4096;
+
 // The blocks of a file that hold anything.
 std::vector<std::uint64_t> used_blocks(io::MemoryFileSystem& files, const std::string& path) {
   std::vector<std::uint64_t> offsets;
   const auto bytes = files.content(path);
   REQUIRE(bytes.has_value());
-  for (std::size_t at = 0; at + 4096 <= bytes->size(); at += 4096) {
-    const auto block = std::span(*bytes).subspan(at, 4096);
+  for (std::size_t at = 0; at < bytes->size(); at += kBlock) {
+    const auto block = std::span(*bytes).subspan(at, std::min(kBlock, bytes->size() - at));
     if (std::ranges::any_of(block, [](std::byte byte) { return byte != std::byte{0}; })) {
       offsets.push_back(at);
     }
@@ -200,26 +214,25 @@ std::vector<std::uint64_t> used_blocks(io::MemoryFileSystem& files, const std::s
   return offsets;
 }
 
-}  // namespace
-
-TEST_CASE("no flipped bit loses a record silently", "[crash][rot]") {
+void flip_bits(Kind kind, std::uint64_t stride) {
   crash::keep_freed_memory();
-  SmallLog log;
+  SmallStore small(kind);
   constexpr std::uint64_t kHeaderBytes = 512;  // of each block: headers, tables, first records
-  const std::uint64_t stride =
-      crash::setting("KIFA_CRASH_STRIDE", crash::is_sanitized() ? 401 : 11);
   std::uint64_t flips = 0;
   std::uint64_t told = 0;
-  for (const std::string& path : file_names(log.files())) {
-    for (const std::uint64_t block : used_blocks(log.files(), path)) {
-      for (std::uint64_t bit = flips % stride; bit < std::uint64_t{4096} * 8; bit += stride) {
-        if (bit >= kHeaderBytes * 8 && bit % (stride * 31) != 0) {
+  for (const std::string& path : file_names(small.files())) {
+    const std::uint64_t bits = small.files().content(path)->size() * 8;
+    for (const std::uint64_t block : used_blocks(small.files(), path)) {
+      const std::uint64_t end = std::min(bits, (block + kBlock) * 8);
+      for (std::uint64_t bit = block * 8 + flips % stride; bit < end; bit += stride) {
+        const std::uint64_t in_block = bit - block * 8;
+        if (in_block >= kHeaderBytes * 8 && stride != 1 && in_block % (stride * 31) != 0) {
           continue;
         }
-        const io::CrashImage image = log.copy();
-        REQUIRE(image->flip_bit(path, block * 8 + bit).is_ok());
-        const std::string wrong = check_damaged(*image, log.records(), told);
-        INFO(path << " block " << block << " bit " << bit << ": " << wrong);
+        const io::CrashImage image = small.copy();
+        REQUIRE(image->flip_bit(path, bit).is_ok());
+        const std::string wrong = check_damaged(kind, *image, small.records(), told);
+        INFO(path << " bit " << bit << ": " << wrong);
         REQUIRE(wrong.empty());
         ++flips;
       }
@@ -229,29 +242,31 @@ TEST_CASE("no flipped bit loses a record silently", "[crash][rot]") {
   CHECK(told > flips / 20);
 }
 
-TEST_CASE("no zeroed, stale or misplaced block loses a record silently", "[crash][rot]") {
+void damage_blocks(Kind kind, std::size_t others_max) {
   crash::keep_freed_memory();
-  SmallLog log;
+  SmallStore small(kind);
   std::uint64_t cases = 0;
   std::uint64_t told = 0;
   const auto try_block = [&](const std::string& path, std::uint64_t at, kifa::ByteView bytes,
                              const std::string& what) {
-    const io::CrashImage image = log.copy();
+    const io::CrashImage image = small.copy();
     REQUIRE(image->damage(path, at, bytes).is_ok());
-    const std::string wrong = check_damaged(*image, log.records(), told);
+    const std::string wrong = check_damaged(kind, *image, small.records(), told);
     INFO(path << " block " << at << " " << what << ": " << wrong);
     REQUIRE(wrong.empty());
     ++cases;
   };
-  const std::vector<std::byte> zeros(4096);
-  for (const std::string& path : file_names(log.files())) {
-    const auto bytes = log.files().content(path);
-    const std::vector<std::uint64_t> blocks = used_blocks(log.files(), path);
+  const std::vector<std::byte> zeros(kBlock);
+  for (const std::string& path : file_names(small.files())) {
+    const auto bytes = small.files().content(path);
+    const std::vector<std::uint64_t> blocks = used_blocks(small.files(), path);
     for (const std::uint64_t at : blocks) {
-      try_block(path, at, zeros, "zeroed");
+      const std::size_t size = std::min(kBlock, bytes->size() - at);
+      try_block(path, at, std::span(zeros).first(size), "zeroed");
+      std::size_t others = 0;
       for (const std::uint64_t other : blocks) {
-        if (other != at) {
-          try_block(path, at, std::span(*bytes).subspan(other, 4096),
+        if (other != at && bytes->size() - other >= size && others++ < others_max) {
+          try_block(path, at, std::span(*bytes).subspan(other, size),
                     fmt::format("replaced by block {}", other));
         }
       }
@@ -259,4 +274,101 @@ TEST_CASE("no zeroed, stale or misplaced block loses a record silently", "[crash
   }
   WARN(fmt::format("{} damaged blocks, {} of them reported", cases, told));
   CHECK(told > cases / 20);
+}
+
+}  // namespace
+
+TEST_CASE("no flipped bit in the log loses a record silently", "[crash][rot]") {
+  flip_bits(Kind::log, crash::setting("KIFA_CRASH_STRIDE", crash::is_sanitized() ? 401 : 23));
+}
+
+TEST_CASE("no flipped bit in a store with tables loses a record silently", "[crash][rot]") {
+  flip_bits(Kind::tables, crash::setting("KIFA_CRASH_STRIDE", crash::is_sanitized() ? 401 : 23));
+}
+
+TEST_CASE("no zeroed, stale or misplaced block of the log loses a record silently",
+          "[crash][rot]") {
+  damage_blocks(Kind::log, SIZE_MAX);
+}
+
+TEST_CASE("no zeroed, stale or misplaced block of a store with tables loses a record silently",
+          "[crash][rot]") {
+  damage_blocks(Kind::tables, crash::is_sanitized() ? 1 : 4);
+}
+
+TEST_CASE("no missing file loses a record silently", "[crash][rot]") {
+  SmallStore small(Kind::tables);
+  std::uint64_t told = 0;
+  std::set<std::string> kinds;
+  for (const std::string& path : file_names(small.files())) {
+    const io::CrashImage image = small.copy();
+    REQUIRE(image->remove(path).is_ok());
+    image->restart_trace();
+    const std::string wrong = check_damaged(Kind::tables, *image, small.records(), told);
+    INFO(path << ": " << wrong);
+    CHECK(wrong.empty());
+    kinds.insert(path.substr(0, path.find('-')));
+  }
+  CHECK(told >= 2);
+  CHECK(kinds.contains("/data/table"));
+  CHECK(kinds.contains("/data/MANIFEST"));
+  CHECK(kinds.contains("/data/CHECKPOINTS"));
+}
+
+TEST_CASE("without any manifest a reader refuses, and a store that is opened keeps every file",
+          "[crash][rot]") {
+  SmallStore small(Kind::tables);
+  const io::CrashImage image = small.copy();
+  for (const std::string& path : file_names(*image)) {
+    if (path.starts_with("/data/MANIFEST-")) {
+      REQUIRE(image->flip_bit(path, 100).is_ok());
+    }
+  }
+  const std::vector<std::string> before = file_names(*image);
+  const auto reader = store::Reader::open(std::string(crash::kDirectory), *image);
+  REQUIRE_FALSE(reader.has_value());
+  CHECK(reader.error().code() == kifa::Code::corrupt);
+  CHECK(reader.error().message().find("/data/MANIFEST-") != std::string::npos);
+  CHECK(file_names(*image) == before);
+  REQUIRE(SmallStore::open(Kind::tables, *image, 99).has_value());
+  const std::vector<std::string> after = file_names(*image);
+  const auto is_there = [&after](const std::string& name) {
+    return std::ranges::find(after, name) != after.end();
+  };
+  for (const std::string& name : before) {
+    const bool matters = name.starts_with("/data/MANIFEST-") || name.starts_with("/data/table-");
+    INFO(name);
+    CHECK(
+        (!matters || is_there(name) || is_there(name + ".damaged") || is_there(name + ".orphan")));
+  }
+}
+
+TEST_CASE("a damaged manifest and lost checkpoints are told, and refused where that is wanted",
+          "[crash][rot]") {
+  SmallStore small(Kind::tables);
+  for (const std::string_view kind : {"/data/MANIFEST-", "/data/CHECKPOINTS-"}) {
+    CAPTURE(kind);
+    const io::CrashImage image = small.copy();
+    std::string newest;
+    for (const std::string& path : file_names(*image)) {
+      newest = path.starts_with(kind) ? std::max(newest, path) : newest;
+    }
+    REQUIRE(image->flip_bit(newest, 100).is_ok());
+    const kifa::test::FakeClock clock;
+    store::StoreOptions options = options_of_test(Kind::tables);
+    options.refuse_corruption = true;
+    const auto refused = store::Store::open(
+        options, {.files = *image, .clock = clock, .random_seed = 5, .background_threads = false});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code() == kifa::Code::corrupt);
+    std::string told;
+    auto opened = SmallStore::open(Kind::tables, *image, 99,
+                                   [&told](store::Severity severity, const std::string& text) {
+                                     told += severity == store::Severity::error ? text : "";
+                                   });
+    REQUIRE(opened.has_value());
+    CHECK(told.find("/data") != std::string::npos);
+    CHECK((*opened)->durable_lsn().value == small.records().size());
+    CHECK((*opened)->close().is_ok());
+  }
 }

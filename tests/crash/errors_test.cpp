@@ -31,16 +31,24 @@ void fail_every_call(const std::string& profile, const io::Fault& kind_of_fault)
     CAPTURE(index);
     crash::Workload workload(crash::profile(profile), kWorkloadSeed);
     io::Fault fault = kind_of_fault;
+    std::string call;
     fault.index = index;
+    fault.matches = [&call, seen = std::uint64_t{0}, index](const io::CallInfo& info) mutable {
+      if (seen++ == index) {
+        call = fmt::format("{} of {} at {}", io::to_string(info.kind), info.path, info.offset);
+      }
+      return true;
+    };
     workload.files().add_fault(fault);
     workload.run();
+    CAPTURE(call);
     INFO(workload.violation());
     REQUIRE(workload.violation().empty());
     fired += workload.files().faults_fired() != 0 ? 1 : 0;
     failed += workload.failed_calls() != 0 ? 1 : 0;
     const crash::SweepResult result =
         crash::sweep(workload.files(), workload.history(), workload.store_options(),
-                     {.points = 3, .seeds = 3, .nested_every = 0});
+                     {.points = 2, .seeds = 2, .nested_every = 0});
     INFO(result.violation);
     REQUIRE(result.violation.empty());
     states += result.states;
@@ -81,4 +89,17 @@ TEST_CASE("any call may fail without direct files", "[crash][errors]") {
   fail_every_call("short fallback", {});
   fail_every_call("short fallback", {.is_lasting = true});
   fail_every_call("short fallback", {.effect = io::FaultEffect::fail_partly});
+}
+
+TEST_CASE("any call of what goes on behind the log may fail once", "[crash][errors]") {
+  fail_every_call("short tables", {});
+  fail_every_call("short tables", {.effect = io::FaultEffect::fail_partly});
+  fail_every_call("short tables", {.sys_errno = ENOSPC});
+  fail_every_call("short tables", {.effect = io::FaultEffect::short_write});
+}
+
+TEST_CASE("any call of what goes on behind the log may fail from then on", "[crash][errors]") {
+  fail_every_call("short tables", {.is_lasting = true});
+  fail_every_call("short tables", {.sys_errno = ENOSPC, .is_lasting = true});
+  fail_every_call("short tables", {.effect = io::FaultEffect::short_write, .is_lasting = true});
 }

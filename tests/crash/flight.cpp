@@ -84,7 +84,7 @@ void Flight::close() {
 
 void Flight::run_producers(std::uint64_t seed) {
   constexpr std::uint64_t kThreads = 3;
-  constexpr unsigned kBatches = 8;
+  constexpr unsigned kBatches = 5;
   open();
   if (store_ == nullptr) {
     return;

@@ -16,7 +16,7 @@ void sweep_flight(const crash::Flight& flight) {
   REQUIRE(flight.violation().empty());
   const crash::SweepResult result =
       crash::sweep(flight.files(), flight.history(), flight.store_options(),
-                   {.seeds = crash::setting("KIFA_CRASH_SEEDS", crash::is_sanitized() ? 4 : 16),
+                   {.seeds = crash::setting("KIFA_CRASH_SEEDS", crash::is_sanitized() ? 2 : 6),
                     .nested_every = crash::is_sanitized() ? 400U : 80U});
   INFO(result.violation);
   REQUIRE(result.violation.empty());

@@ -91,6 +91,12 @@ void History::opened(std::size_t batch_count, std::uint64_t record_count) {
                      .sent_before = sent_.size()});
 }
 
+void History::allow_purge(Lsn most) {
+  const MutexLock lock(mutex_);
+  allowed_.push_back(
+      {.at = files_.note(static_cast<std::uint64_t>(Note::allowed), most.value), .most = most});
+}
+
 void History::order_by_lsn() {
   const MutexLock lock(mutex_);
   KIFA_ASSERT(opened_.size() <= 1);
@@ -143,6 +149,11 @@ Expectation History::after(std::size_t passed) const {
   for (const Shown& shown : shown_) {
     if (shown.at < passed) {
       expectation.least_records = std::max(expectation.least_records, shown.records);
+    }
+  }
+  for (const Allowed& allowed : allowed_) {
+    if (allowed.at < passed) {
+      expectation.purge_most = allowed.most.value;
     }
   }
   return expectation;

@@ -32,6 +32,7 @@ struct Expectation {
   std::uint64_t records = 0;
   std::uint64_t least_records = 0;
   std::size_t least_batches = 0;
+  std::uint64_t purge_most = 0;  // retention may have removed this LSN and what is before it
 
   void push_back(std::shared_ptr<const OwnedBatch> batch, std::size_t sent_at);
   // Cuts what lies behind the first `batch_count` batches and `record_count` records: it is lost.
@@ -59,6 +60,9 @@ class History final {
   void shown(Lsn durable) KIFA_EXCLUDES(mutex_);
   // A store was opened and holds exactly this beginning of what was sent.
   void opened(std::size_t batch_count, std::uint64_t record_count) KIFA_EXCLUDES(mutex_);
+  // From now on retention may remove records up to `most`; before the first call none. What it may
+  // not have removed any more is told after that is durable, what it may remove before it may.
+  void allow_purge(Lsn most) KIFA_EXCLUDES(mutex_);
   // Orders the batches of several threads by the LSNs that they got. All must be acknowledged.
   void order_by_lsn() KIFA_EXCLUDES(mutex_);
 
@@ -86,6 +90,11 @@ class History final {
     std::size_t sent_before = 0;  // entries of sent_
   };
 
+  struct Allowed {
+    std::size_t at = 0;
+    Lsn most = {};
+  };
+
   void extend(Expectation& expectation, std::size_t from, std::size_t to, std::size_t passed) const
       KIFA_REQUIRES(mutex_);
 
@@ -96,9 +105,10 @@ class History final {
   std::vector<Sent> sent_ KIFA_GUARDED_BY(mutex_);
   std::vector<Shown> shown_ KIFA_GUARDED_BY(mutex_);
   std::vector<Opened> opened_ KIFA_GUARDED_BY(mutex_);
+  std::vector<Allowed> allowed_ KIFA_GUARDED_BY(mutex_);
 };
 
 // Marks in the trace.
-enum class Note : std::uint64_t { sent = 1, acknowledged, refused, shown, opened };
+enum class Note : std::uint64_t { sent = 1, acknowledged, refused, shown, opened, allowed };
 
 }  // namespace kifa::crash

@@ -149,3 +149,72 @@ TEST_CASE("an LSN that is shown before it is durable is noticed", "[crash][mutan
   const Active mutant(Mutant::show_before_durable);
   report(violation_in(crash::FlightPlan{}));
 }
+
+TEST_CASE("a manifest without a sync of its directory is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::no_manifest_directory_sync);
+  report(violation_in("tables", kPowerCut));
+}
+
+TEST_CASE("a table without a sync of its directory is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::no_table_directory_sync);
+  report(violation_in("tables", kPowerCut));
+}
+
+TEST_CASE("a table that was not synced is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::table_not_synced);
+  report(violation_in("tables", kPowerCut));
+}
+
+TEST_CASE("a file that goes before the manifest does is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::unlink_before_manifest);
+  report(violation_in("tables", kPowerCut));
+}
+
+TEST_CASE("a table of frames that are not durable is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::flush_above_durable);
+  using crash::Step;
+  report(violation_in("tables in normal mode", kPowerCut,
+                      {Step::append_medium, Step::append_async, Step::append_async,
+                       Step::sync_fails, Step::append_async, Step::append_async, Step::append_async,
+                       Step::flush, Step::append_medium, Step::reopen}));
+}
+
+TEST_CASE("a record that changes while tables are joined is refused", "[crash][mutants]") {
+  const Active mutant(Mutant::compaction_changes_record);
+  const std::string violation = violation_in("tables", kPowerCut);
+  CHECK(violation.find("on a good disk the store complains") != std::string::npos);
+  CHECK(violation.find("is not what it was") != std::string::npos);
+}
+
+TEST_CASE("a compaction that does not check what it writes is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::compaction_not_checked);
+  report(violation_in("tables", kPowerCut));
+}
+
+TEST_CASE("retention that believes a wrong clock is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::wrong_clock_believed);
+  using crash::Step;
+  report(violation_in("a wrong clock", kPowerCut,
+                      {Step::append_medium, Step::append_medium, Step::append_medium,
+                       Step::jump_clock, Step::read, Step::jump_clock, Step::read}));
+}
+
+TEST_CASE("retention that ignores a hold is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::hold_ignored);
+  using crash::Step;
+  std::vector<Step> steps(4, Step::append_medium);
+  steps.push_back(Step::hold);
+  steps.insert(steps.end(), 10, Step::append_medium);
+  steps.push_back(Step::read);
+  report(violation_in("retention and holds", kPowerCut, steps));
+}
+
+TEST_CASE("retention that does not say what it does is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::purge_not_told);
+  report(violation_in("retention", kPowerCut));
+}
+
+TEST_CASE("checkpoints that go with their records are noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::checkpoints_lost_with_purge);
+  report(violation_in("retention", kPowerCut));
+}

@@ -27,6 +27,14 @@ class Cursor final {
   [[nodiscard]] bool at_end() const { return batch_ == expectation_.batches.size(); }
   [[nodiscard]] const ExpectedBatch& batch() const { return expectation_.batches[batch_]; }
   [[nodiscard]] std::size_t index() const { return index_; }
+  // Over the first `records` records.
+  void pass(std::uint64_t records) {
+    while (!at_end() && batch().records_before + batch().record_count <= records) {
+      ++batch_;
+    }
+    index_ = at_end() ? 0 : static_cast<std::size_t>(records - batch().records_before);
+    skip();
+  }
   void advance() {
     ++index_;
     skip();
@@ -44,16 +52,28 @@ class Cursor final {
   std::size_t index_ = 0;
 };
 
-std::vector<std::string> events_of(const Expectation& expectation, std::size_t batch_count) {
-  std::vector<std::string> events;
-  for (std::size_t i = 0; i < batch_count; ++i) {
-    if (!expectation.batches[i].is_whole()) {
+// Whether the events are those of the first batches, except for some at the beginning that went
+// with the records before them.
+bool same_events(const Expectation& expectation, std::size_t batch_count,
+                 const Observed& observed) {
+  std::size_t left = observed.test_events.size();
+  for (std::size_t i = batch_count; i-- > 0;) {
+    const ExpectedBatch& batch = expectation.batches[i];
+    if (!batch.is_whole()) {
       continue;  // they come with its last record
     }
-    const auto& texts = expectation.batches[i].batch->events;
-    events.insert(events.end(), texts.begin(), texts.end());
+    for (std::size_t event = batch.batch->events.size(); event-- > 0;) {
+      const bool may_be_gone =
+          observed.purged != 0 && batch.records_before + batch.record_count <= observed.purged;
+      if (left == 0 && may_be_gone) {
+        continue;
+      }
+      if (left == 0 || observed.test_events[--left] != batch.batch->events[event]) {
+        return false;
+      }
+    }
   }
-  return events;
+  return left == 0;
 }
 
 bool same_checkpoints(const CheckpointMap& a, const CheckpointMap& b) {
@@ -91,49 +111,101 @@ std::string candidates(const Expectation& expectation, std::uint64_t records, st
 
 }  // namespace
 
-std::string observe(store::Reader& reader, const Expectation& expectation, Observed& observed) {
-  Cursor cursor(expectation);
-  std::string violation;
-  std::uint64_t count = 0;
-  const auto on_record = [&](const store::RecordView& record) {
-    ++count;
-    if (record.lsn.value != count) {
-      violation = fmt::format("LSN {} came where {} was expected", record.lsn.value, count);
-    } else if (cursor.at_end()) {
-      violation = fmt::format("record {} was never sent", count);
-    } else if (!same(record, cursor.batch(), cursor.index())) {
-      violation = fmt::format(
-          "record {} is not what was sent: {}", count,
-          as_text(record.payload.first(std::min<std::size_t>(record.payload.size(), 8))));
+namespace {
+
+// Compares what a reader shows with an expectation, one after the other.
+class Observer final {
+ public:
+  Observer(const Expectation& expectation, Observed& observed)
+      : expectation_(expectation), observed_(observed), cursor_(expectation) {}
+
+  bool take(const store::RecordView& record) {
+    const std::uint64_t lsn = ++observed_.records;
+    if (record.lsn.value != lsn) {
+      violation_ = fmt::format("LSN {} came where {} was expected", record.lsn.value, lsn);
+    } else if (cursor_.at_end()) {
+      violation_ = fmt::format("record {} was never sent", lsn);
+    } else if (!same(record, cursor_.batch(), cursor_.index())) {
+      const auto begin = record.payload.first(std::min<std::size_t>(record.payload.size(), 8));
+      violation_ = fmt::format("record {} is not what was sent: {}", lsn, as_text(begin));
     } else {
-      cursor.advance();
+      cursor_.advance();
     }
-    return violation.empty();
-  };
-  const auto on_event = [&](const store::Event& event) {
+    return violation_.empty();
+  }
+
+  bool take(const store::Event& event) {
     if (event.kind == store::EventKind::gap) {
-      violation = fmt::format("a gap was reported without damage: {}", event.text);
+      violation_ = fmt::format("a gap was reported without damage: {}", event.text);
+    } else if (event.number == 0 && event.kind == store::EventKind::purge) {
+      pass_purged(event);
+    } else if (event.number == 0) {
+      violation_ = fmt::format("the reader made an event of its own: {}", event.text);
+    } else if (event.number != last_event_ + 1 && (last_event_ != 0 || observed_.purged == 0)) {
+      violation_ = fmt::format("event {} came behind event {}", event.number, last_event_);
+    }
+    if (event.number != 0) {
+      last_event_ = event.number;
+    }
+    if (event.number != 0 && event.kind == store::EventKind::purge) {
+      purge_told_ = purge_told_ || event.last_lost.value == observed_.purged;
     }
     if (event.text.starts_with(kTestEventPrefix)) {
-      observed.test_events.push_back(event.text);
+      observed_.test_events.push_back(event.text);
     }
-    return violation.empty();
-  };
-  const Status status = reader.scan({}, on_record, on_event);
-  observed.records = count;
+    return violation_.empty();
+  }
+
+  std::string end(const store::Reader& reader) {
+    if (violation_.empty() && reader.durable_lsn().value != observed_.records) {
+      return fmt::format("the reader names durable LSN {} and shows records up to {}",
+                         reader.durable_lsn().value, observed_.records);
+    }
+    if (violation_.empty() && observed_.purged != 0 && !purge_told_) {
+      return fmt::format("LSN 1 to {} are gone, and no event in the store says why",
+                         observed_.purged);
+    }
+    return violation_;
+  }
+
+ private:
+  void pass_purged(const store::Event& event) {
+    observed_.purged = event.last_lost.value;
+    if (observed_.records != 0 || event.first_lost.value != 1) {
+      violation_ = fmt::format("a purge of LSN {} to {} is no beginning of the store",
+                               event.first_lost.value, event.last_lost.value);
+    } else if (observed_.purged > expectation_.purge_most) {
+      violation_ = fmt::format("retention has removed LSN 1 to {} and may remove no more than {}",
+                               observed_.purged, expectation_.purge_most);
+    }
+    cursor_.pass(observed_.purged);
+    observed_.records = observed_.purged;
+  }
+
+  const Expectation& expectation_;
+  Observed& observed_;
+  Cursor cursor_;
+  std::uint64_t last_event_ = 0;
+  bool purge_told_ = false;
+  std::string violation_;
+};
+
+}  // namespace
+
+std::string observe(store::Reader& reader, const Expectation& expectation, Observed& observed) {
+  observed = {};
+  Observer observer(expectation, observed);
+  const Status status = reader.scan(
+      {}, [&](const store::RecordView& record) { return observer.take(record); },
+      [&](const store::Event& event) { return observer.take(event); });
   if (!status) {
     return fmt::format("cannot scan: {}", status.message());
   }
-  if (violation.empty() && reader.durable_lsn().value != count) {
-    return fmt::format("the reader names durable LSN {} and shows {} records",
-                       reader.durable_lsn().value, count);
-  }
-  return violation;
+  return observer.end(reader);
 }
 
-std::string match(const Expectation& expectation, std::uint64_t records,
-                  const std::vector<std::string>* test_events, const CheckpointMap* checkpoints,
-                  Found& found) {
+std::string match(const Expectation& expectation, std::uint64_t records, const Observed* observed,
+                  const CheckpointMap* checkpoints, Found& found) {
   if (records < expectation.least_records) {
     return fmt::format("{} records are there, but {} were acknowledged", records,
                        expectation.least_records);
@@ -147,8 +219,7 @@ std::string match(const Expectation& expectation, std::uint64_t records,
     return violation;
   }
   for (std::size_t count = most + 1; count-- > least;) {
-    const bool events_match =
-        test_events == nullptr || *test_events == events_of(expectation, count);
+    const bool events_match = observed == nullptr || same_events(expectation, count, *observed);
     const bool checkpoints_match =
         checkpoints == nullptr || same_checkpoints(*checkpoints, expectation.checkpoints(count));
     if (events_match && checkpoints_match) {

@@ -12,7 +12,8 @@ namespace kifa::crash {
 
 // What a reader saw of a store.
 struct Observed {
-  std::uint64_t records = 0;
+  std::uint64_t records = 0;  // with those that retention has removed
+  std::uint64_t purged = 0;   // the first so many of them
   std::vector<std::string> test_events = {};
 };
 
@@ -24,16 +25,17 @@ struct Found {
 
 // The functions return what is wrong, in a sentence, or nothing.
 
-// Reads the whole store: LSNs must be dense from 1, every record the expected one, and nothing may
-// be reported as lost.
+// Reads the whole store: LSNs must be dense from 1, or from where an event says that retention has
+// removed what it may; every record the expected one, events numbered without a hole, and nothing
+// reported as lost.
 [[nodiscard]] std::string observe(store::Reader& reader, const Expectation& expectation,
                                   Observed& observed);
 
 // Whether `records`, the events and the checkpoints belong to one beginning of the expectation that
 // holds at least what was acknowledged. Null: not known.
 [[nodiscard]] std::string match(const Expectation& expectation, std::uint64_t records,
-                                const std::vector<std::string>* test_events,
-                                const CheckpointMap* checkpoints, Found& found);
+                                const Observed* observed, const CheckpointMap* checkpoints,
+                                Found& found);
 
 // All checkpoints that the batches of these tests may set.
 [[nodiscard]] CheckpointMap checkpoints_of(const store::Store& store);

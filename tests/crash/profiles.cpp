@@ -1,6 +1,7 @@
 #include "tests/crash/profiles.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/base/assert.hpp"
 
@@ -20,7 +21,108 @@ Weights with(Weights weights, const Weights& more) {
   return weights;
 }
 
-std::vector<Profile> make_profiles() {
+// What goes on behind the log, with small tables so that all of it happens in a short run.
+const Weights kBehind = {{Step::append_tiny, 2},  {Step::append_medium, 8},
+                         {Step::append_large, 2}, {Step::append_checkpoint, 2},
+                         {Step::append_async, 2}, {Step::idle, 2},
+                         {Step::pass_time, 1},    {Step::read, 1}};
+const Weights kOpens = {{Step::reopen, 2}, {Step::abandon, 2}, {Step::reopen_resized, 2}};
+const Weights kBehindErrors = {{Step::write_fails, 2},
+                               {Step::write_fails_partly, 1},
+                               {Step::write_is_short, 1},
+                               {Step::sync_fails, 2}};
+const Weights kHolds = {{Step::hold, 2}, {Step::release, 2}};
+constexpr std::uint64_t kFlushBytes = 16_KiB;
+
+std::vector<Profile> make_table_profiles() {
+  return {
+      {.name = "tables",
+       .weights = kBehind,
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2},
+      {.name = "tables in normal mode",
+       .weights = with(kBehind, {{Step::flush, 1}}),
+       .steps = 18,
+       .flush_mode = store::FlushMode::normal,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 3},
+      {.name = "tables and rotation",
+       .weights = with(kBehind, {{Step::append_large, 10}, {Step::append_huge, 2}}),
+       .steps = 9,
+       .memtable_flush_bytes = 512_KiB,
+       .compaction_threshold = 2},
+      {.name = "tables and opening",
+       .weights = with(kBehind, kOpens),
+       .steps = 20,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2},
+      {.name = "tables and modes",
+       .weights = with(kBehind, {{Step::switch_mode, 4}, {Step::reopen, 1}}),
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2},
+      {.name = "tables and errors",
+       .weights = with(kBehind, with(kBehindErrors, {{Step::abandon, 1}})),
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2},
+      {.name = "tables on a full disk",
+       .weights = with(kBehind, {{Step::disk_full, 3}}),
+       .steps = 7,
+       .memtable_flush_bytes = 64_KiB,
+       .compaction_threshold = 2},
+      {.name = "tables in a small budget",
+       .weights = with(kBehind, {{Step::append_large, 8}, {Step::append_huge, 2}}),
+       .steps = 18,
+       .disk_budget_bytes = 8_MiB,
+       .memtable_flush_bytes = 256_KiB,
+       .compaction_threshold = 2},
+  };
+}
+
+std::vector<Profile> make_other_table_profiles() {
+  return {
+      {.name = "tables in the fallback",
+       .weights = with(kBehind, {{Step::switch_mode, 2}, {Step::abandon, 1}}),
+       .steps = 20,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2,
+       .accepts_direct = false},
+      {.name = "retention",
+       .weights = with(kBehind, {{Step::reopen, 1}, {Step::abandon, 1}}),
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 3,
+       .retention_bytes = 64_KiB},
+      {.name = "retention and holds",
+       .weights = with(kBehind, with(kHolds, {{Step::abandon, 1}})),
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 3,
+       .retention_bytes = 48_KiB},
+      {.name = "a wrong clock",
+       .weights = with(kBehind, {{Step::jump_clock, 3}, {Step::reopen, 1}}),
+       .steps = 16,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 3,
+       .retention_age = std::chrono::hours(24 * 30)},
+      {.name = "tables with helper threads",
+       .weights = with(kBehind, {{Step::switch_mode, 1}, {Step::reopen, 1}}),
+       .steps = 24,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2,
+       .background_threads = true},
+      {.name = "short tables",
+       .weights = with(kBehind, with(kOpens, {{Step::switch_mode, 1}})),
+       .steps = 10,
+       .memtable_flush_bytes = kFlushBytes,
+       .compaction_threshold = 2,
+       .retention_bytes = 96_KiB},
+  };
+}
+
+std::vector<Profile> make_log_profiles() {
   const Weights rotates = {{Step::append_large, 8}, {Step::append_huge, 1}};
   const Weights errors = {{Step::write_fails, 2},    {Step::write_fails_partly, 2},
                           {Step::write_is_short, 2}, {Step::sync_fails, 2},
@@ -72,7 +174,7 @@ std::vector<Profile> make_profiles() {
       {.name = "short fallback", .weights = shorts, .steps = 24, .accepts_direct = false},
       {.name = "helper threads",
        .weights = with(kAppends, with(rotates, {{Step::switch_mode, 2}, {Step::reopen, 1}})),
-       .steps = 25,
+       .steps = 12,
        .background_threads = true},
   };
 }
@@ -80,7 +182,12 @@ std::vector<Profile> make_profiles() {
 }  // namespace
 
 const std::vector<Profile>& profiles() {
-  static const std::vector<Profile> all = make_profiles();
+  static const std::vector<Profile> all = [] {
+    std::vector<Profile> every = make_log_profiles();
+    std::ranges::move(make_table_profiles(), std::back_inserter(every));
+    std::ranges::move(make_other_table_profiles(), std::back_inserter(every));
+    return every;
+  }();
   return all;
 }
 

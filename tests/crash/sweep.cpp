@@ -14,7 +14,7 @@ namespace kifa::crash {
 namespace {
 
 // The seeds of a kill differ only in what is left of the writes in flight.
-constexpr std::uint64_t kKillSeedsMax = 6;
+constexpr std::uint64_t kKillSeedsMax = 3;
 constexpr std::uint64_t kZeroSeedsMax = 2;
 
 bool fills_with_zeros(const io::Trace& trace, std::size_t passed) {

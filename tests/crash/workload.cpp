@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/store/cursors.hpp"
+#include "core/store/reader.hpp"
 #include "tests/crash/image_check.hpp"
 #include "tests/crash/oracle.hpp"
 
@@ -18,6 +20,8 @@ namespace {
 constexpr std::uint64_t kSegmentBytes = 1_MiB;
 constexpr auto kPatience = 60s;  // for a flush; no run takes as long
 constexpr unsigned kOpenTriesMax = 3;
+constexpr std::string_view kHoldName = "till-report";
+constexpr Lsn kNoLimit{UINT64_MAX};
 
 io::MemoryFileSystemOptions disk_of(const Profile& profile) {
   io::MemoryFileSystemOptions options;
@@ -47,10 +51,17 @@ Workload::Workload(const Profile& profile, std::uint64_t seed)
   options_.record_bytes_max = kSegmentBytes / 4;
   options_.disk_budget_bytes = profile.disk_budget_bytes;
   options_.sync_records = 50;
+  options_.memtable_flush_bytes = profile.memtable_flush_bytes;
+  options_.compaction_threshold = profile.compaction_threshold;
+  options_.retention_bytes = profile.retention_bytes;
+  options_.retention_age = profile.retention_age;
   // The directory's own name is the installer's business.
   ignore(files_.make_directory(std::string(kDirectory), 0700), "a new disk");
   ignore(files_.sync_directory("/"), "a new disk");
   files_.restart_trace();
+  if (profile.retention_bytes != 0) {
+    history_.allow_purge(kNoLimit);
+  }
 }
 
 Workload::~Workload() = default;
@@ -58,6 +69,13 @@ Workload::~Workload() = default;
 void Workload::complain(const std::string& what) {
   if (violation_.empty()) {
     violation_ = what;
+  }
+}
+
+void Workload::take_report(store::Severity severity, const std::string& text) {
+  const MutexLock lock(mutex_);
+  if (severity == store::Severity::error && reported_.empty()) {
+    reported_ = text;
   }
 }
 
@@ -128,7 +146,8 @@ void Workload::take(Step step) {
       return;
     case Step::idle:
       clock_.advance(3s);
-      store_->tick();
+      while (store_->tick()) {
+      }
       return;
     case Step::switch_mode: {
       static constexpr std::array kModes = {store::FlushMode::normal, store::FlushMode::cautious,
@@ -157,16 +176,27 @@ void Workload::take(Step step) {
       return fill_disk();
     case Step::read:
       return read_beside();
+    case Step::hold:
+      return hold();
+    case Step::release:
+      return release();
+    case Step::jump_clock:
+      return jump_clock();
+    case Step::reopen_resized:
+      return resize();
   }
 }
 
 // Opens the store; after failures of the disk, once more without them.
 void Workload::open() {
   for (unsigned tries = 1;; ++tries) {
-    auto opened = store::Store::open(options_, {.files = files_,
-                                                .clock = clock_,
-                                                .random_seed = seed_ * 1000 + ++opens_,
-                                                .background_threads = profile_.background_threads});
+    auto opened = store::Store::open(
+        options_, {.files = files_,
+                   .clock = clock_,
+                   .report = [this](store::Severity severity,
+                                    const std::string& text) { take_report(severity, text); },
+                   .random_seed = seed_ * 1000 + ++opens_,
+                   .background_threads = profile_.background_threads});
     if (opened) {
       store_ = *std::move(opened);
       break;
@@ -210,6 +240,10 @@ void Workload::close(bool properly) {
     }
   }
   pending_.clear();
+  const MutexLock lock(mutex_);
+  if (!reported_.empty() && files_.faults_fired() == 0) {
+    complain("on a good disk the store complains: " + reported_);
+  }
 }
 
 // What a call may end with, and what is done about it.
@@ -292,6 +326,61 @@ void Workload::read_beside() {
     return complain("a reader beside the store: " + wrong);
   }
   history_.shown({observed.records});
+}
+
+// From the time when the call has returned nothing may go that is held.
+void Workload::hold() {
+  release();
+  auto reader = store::Reader::open(std::string(kDirectory), files_);
+  const auto stats = reader ? (*reader)->stats() : Result<store::StoreStats>(reader.error());
+  if (!stats) {
+    return complain("cannot read before a hold: " + stats.error().message());
+  }
+  const std::uint64_t left = stats->durable_lsn.value - stats->purged_through.value;
+  const Lsn held{stats->purged_through.value + 1 + (random_.one_in(2) ? left / 2 : 0)};
+  const Status set = store::set_cursor(
+      files_, std::string(kDirectory),
+      {.name = std::string(kHoldName), .kind = store::CursorKind::hold, .lsn = held});
+  if (!set) {
+    return complain("cannot hold: " + set.message());
+  }
+  is_held_ = true;
+  history_.allow_purge({held.value - 1});
+}
+
+void Workload::release() {
+  if (!std::exchange(is_held_, false)) {
+    return;
+  }
+  history_.allow_purge(kNoLimit);
+  if (const Status removed = store::remove_cursor(files_, std::string(kDirectory), kHoldName);
+      !removed) {
+    complain("cannot release: " + removed.message());
+  }
+}
+
+void Workload::jump_clock() {
+  const std::int64_t unix_ns = clock_.now_unix_ns();
+  constexpr std::int64_t kYear2106 = 4'294'967'296'000'000'000;
+  clock_.set_unix_ns(kYear2106);
+  append(BatchSize::medium);
+  clock_.advance(61s);  // retention is looked at again
+  append(BatchSize::medium);
+  while (store_->tick()) {
+  }
+  if (random_.one_in(2)) {
+    close(true);
+    open();
+    append(BatchSize::medium);
+  }
+  clock_.set_unix_ns(unix_ns + 70'000'000'000);
+}
+
+void Workload::resize() {
+  close(random_.one_in(2));
+  options_.segment_bytes =
+      options_.segment_bytes == kSegmentBytes ? 2 * kSegmentBytes : kSegmentBytes;
+  open();
 }
 
 // A frame fails, goes into the next segment, and there the write after it fails too: the store

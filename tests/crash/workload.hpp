@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/base/thread_annotations.hpp"
 #include "core/io/memory_file_system.hpp"
 #include "core/store/store.hpp"
 #include "tests/crash/batch.hpp"
@@ -31,12 +33,16 @@ enum class Step : std::uint8_t {
   write_fails,  // the next write of a segment, with EIO, once
   write_fails_partly,
   write_is_short,
-  sync_fails,   // the next sync of a segment
-  carry_fails,  // the next write of a segment fails, and then a write of the carrying over
-  disk_full,    // from now until the store says so, then there is space again
-  read,         // a reader beside the store
+  sync_fails,      // the next sync of a segment
+  carry_fails,     // the next write of a segment fails, and then a write of the carrying over
+  disk_full,       // from now until the store says so, then there is space again
+  read,            // a reader beside the store
+  hold,            // somebody needs what is not purged yet, or only the later half of it
+  release,         // nobody does any more
+  jump_clock,      // the wall clock goes wrong, to 2106, and soon right again
+  reopen_resized,  // with another segment size
 };
-inline constexpr std::size_t kStepCount = 19;
+inline constexpr std::size_t kStepCount = 23;
 
 // A kind of workload.
 struct Profile {
@@ -45,6 +51,10 @@ struct Profile {
   unsigned steps = 40;
   store::FlushMode flush_mode = store::FlushMode::cautious;
   std::uint64_t disk_budget_bytes = 0;
+  std::uint64_t memtable_flush_bytes = 1_MiB;
+  std::uint32_t compaction_threshold = 4;
+  std::uint64_t retention_bytes = 0;
+  std::chrono::nanoseconds retention_age{0};
   bool background_threads = false;
   bool accepts_direct = true;
   bool accepts_durable_flag = true;
@@ -85,10 +95,15 @@ class Workload final {
   void flush();
   void read_beside();
   void fill_disk();
+  void hold();
+  void release();
+  void jump_clock();
+  void resize();
   void fail_carrying();
   void settle_failure(const Status& status);
   void check_sentence(const Status& status);
   void complain(const std::string& what);
+  void take_report(store::Severity severity, const std::string& text) KIFA_EXCLUDES(mutex_);
 
   const Profile profile_;
   io::SplitMix random_;
@@ -103,7 +118,10 @@ class Workload final {
   const std::uint64_t seed_;
   unsigned failed_calls_ = 0;
   bool is_full_ = false;  // the disk, just now
+  bool is_held_ = false;
   std::string violation_;
+  Mutex mutex_;
+  std::string reported_ KIFA_GUARDED_BY(mutex_);  // the first error that the store told of
 };
 
 }  // namespace kifa::crash

@@ -14,10 +14,13 @@ import sys
 
 
 def generated(count):
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    rotations = [(letters[start:] + letters * 8)[:185] for start in range(26)]
+    mask = (1 << 64) - 1
+    factors = [(0x9E3779B97F4A7C15 * (2 * i + 1)) & mask for i in range(11, -1, -1)]
+    shape = "%016x" * 12
     for number in range(1, count + 1):
-        yield ("TXN-%09d %s" % (number, rotations[number % 26])).encode()
+        limbs = [(factor * number) & mask for factor in factors]
+        digits = shape % tuple([limb ^ (limb >> 29) for limb in limbs])
+        yield ("TXN-%09d %s" % (number, digits[-185:])).encode()
 
 
 def of_file(path, strip_cr):

@@ -18,8 +18,8 @@ namespace kifa::test {
 namespace {
 
 constexpr std::uint64_t kDiskBytes = 48U << 20U;
-constexpr std::uint64_t kFillerBytes = 36U << 20U;
-constexpr std::uint64_t kLines = 100'000;  // 20 MB: more than the filler leaves
+constexpr std::uint64_t kFillerBytes = 42U << 20U;
+constexpr std::uint64_t kLines = 100'000;  // 20 MB: more than the filler leaves, as tables too
 
 // kifa with its store on a small disk that something else has filled for the most part.
 class FullDisk final {

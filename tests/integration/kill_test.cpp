@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -7,7 +8,6 @@
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "tests/integration/generated_lines.hpp"
 #include "tests/integration/kifa_program.hpp"
@@ -29,11 +29,18 @@ std::uint64_t seed_of_this_run() {
 // Line n becomes LSN n: after every kill the sender goes on behind the last record of the store.
 class KillLoop final {
  public:
-  KillLoop(std::uint64_t seed, std::vector<std::string> more)
-      : random_(seed), more_(std::move(more)) {}
+  // `store` are the lines of the configuration below `store:`, but for the directory.
+  KillLoop(std::uint64_t seed, const std::string& store) : random_(seed) {
+    write_file(configuration_, "version: 1\nstore:\n  data_dir: " + data_ + "\n" + store +
+                                   "pipelines:\n"
+                                   "  till:\n"
+                                   "    sources: { in: { type: stdin, framing: { type: newline, "
+                                   "record_bytes_max: 256KiB } } }\n"
+                                   "    sinks: { journal: { type: kifa } }\n");
+  }
 
-  void run() {
-    for (std::uint64_t round = 1; round <= kKills; ++round) {
+  void run(std::uint64_t kills = kKills) {
+    for (std::uint64_t round = 1; round <= kills; ++round) {
       INFO("round " << round << ", records so far " << stored_);
       const std::uint64_t durable = write_and_kill();
       const Ending found = run_kifa({"stats", "-d", data_, "--json"});
@@ -51,20 +58,23 @@ class KillLoop final {
       REQUIRE(json_number(stats, "gaps") == 0);
       check_contents(round % kCheckAllEvery == 0 ? 1 : stored_ + 1, last);
       stored_ = last;
+      most_tables_ = std::max(most_tables_, table_count());
     }
     // A last writer ends well, and all is still there.
-    ingest(data_, generated_lines(stored_ + 1, stored_ + 10), more_);
+    const Ending ended =
+        run_kifa({"run", configuration_}, generated_lines(stored_ + 1, stored_ + 10));
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
     check_contents(1, stored_ + 10);
   }
 
-  [[nodiscard]] std::uint64_t stored() const { return stored_; }
+  [[nodiscard]] const std::string& data() const { return data_; }
+  [[nodiscard]] std::uint64_t most_tables() const { return most_tables_; }
 
  private:
   // Starts a daemon, sends lines, and kills it while they flow. Returns what stats called durable.
   std::uint64_t write_and_kill() {
-    std::vector<std::string> arguments = {"daemon", "--stdin", "-d", data_};
-    arguments.insert(arguments.end(), more_.begin(), more_.end());
-    Process daemon(kifa(std::move(arguments)));
+    Process daemon(kifa({"run", configuration_}));
     // Some kills fall into start-up and recovery, most into the work.
     const std::uint64_t enough = random_() % 8 == 0 ? 0 : random_() % (kSmall ? 2'000 : 8'000);
     const std::uint64_t lines_a_piece = 1 + random_() % 200;
@@ -96,13 +106,37 @@ class KillLoop final {
         REQUIRE(stored_ == 0);
       }
     }
+    // A reader is in the middle of it when the writer dies, and what it has shown has to stay.
+    const std::uint64_t from = stored_ - std::min<std::uint64_t>(stored_, 2'000) + 1;
+    Process reader(kifa({"query", "-d", data_, "--from-lsn", std::to_string(from)}));
+    if (random_() % 2 == 0) {
+      reader.wait_until([&reader] { return !reader.out().empty(); });
+    }
     daemon.kill(SIGKILL);
     const Ending ended = daemon.wait();
     feeder.join();
     INFO(ended.err);
     REQUIRE(ended.signal == SIGKILL);
     sent_ = last_sent;
-    return durable;
+    return std::max(durable, last_shown(reader, from));
+  }
+
+  // The last of the lines that `reader` has shown, which begin with line `from`.
+  [[nodiscard]] std::uint64_t last_shown(Process& reader, std::uint64_t from) const {
+    const Ending read = reader.wait();
+    INFO(read.err);
+    if (read.exit_code == 69 && stored_ == 0) {
+      return 0;  // it came before the store
+    }
+    REQUIRE(read.exit_code == 0);
+    return from - 1 + require_generated(read.out, from);
+  }
+
+  [[nodiscard]] std::uint64_t table_count() const {
+    const std::filesystem::directory_iterator files(data_);
+    return static_cast<std::uint64_t>(std::ranges::count_if(files, [](const auto& file) {
+      return file.path().filename().string().starts_with("table-");
+    }));
   }
 
   void check_contents(std::uint64_t first, std::uint64_t last) {
@@ -115,9 +149,10 @@ class KillLoop final {
   }
 
   std::mt19937_64 random_;
-  std::vector<std::string> more_;
   TemporaryDirectory directory_;
   std::string data_ = directory_.file("data");
+  std::string configuration_ = directory_.file("till.yaml");
+  std::uint64_t most_tables_ = 0;
   std::uint64_t stored_ = 0;  // records that were seen after the last kill
   std::uint64_t sent_ = 0;    // the last line that may have arrived
 };
@@ -126,15 +161,39 @@ TEST_CASE("kill -9 a hundred times loses nothing that was durable", "[kill]") {
   const std::uint64_t seed = seed_of_this_run();
   WARN("KIFA_TEST_SEED=" << seed);
   // Every start begins a segment; with 16 MiB each the test would write 1.6 GB of zeros.
-  KillLoop loop(seed, {"--segment-size-mib", "4"});
+  KillLoop loop(seed, "  segment_size_mib: 4\n");
   loop.run();
 }
 
-TEST_CASE("kill -9 a hundred times with tiny segments falls into rotations too", "[kill][W2][W3]") {
+// Rotations, flushes and joins all the time: each kill falls into some of them.
+void kill_in_mode(const std::string& mode) {
   const std::uint64_t seed = seed_of_this_run();
   WARN("KIFA_TEST_SEED=" << seed);
-  KillLoop loop(seed, {"--segment-size-mib", "1"});
+  KillLoop loop(seed, "  flush_mode: " + mode +
+                          "\n"
+                          "  segment_size_mib: 1\n"
+                          "  memtable_flush_threshold_mib: 1\n"
+                          "  compaction_threshold: 2\n");
   loop.run();
+  CHECK(loop.most_tables() > 0);
+  for (const auto& file : std::filesystem::directory_iterator(loop.data())) {
+    CHECK(file.path().extension() != ".damaged");
+  }
+}
+
+TEST_CASE("kill -9 while tables are made and joined loses nothing in cautious mode",
+          "[kill][W1][W2][W3]") {
+  kill_in_mode("cautious");
+}
+
+TEST_CASE("kill -9 while tables are made and joined loses nothing in normal mode",
+          "[kill][W1][W2][W3]") {
+  kill_in_mode("normal");
+}
+
+TEST_CASE("kill -9 while tables are made and joined loses nothing in emergency mode",
+          "[kill][W1][W2][W3]") {
+  kill_in_mode("emergency");
 }
 
 }  // namespace

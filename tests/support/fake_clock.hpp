@@ -34,6 +34,10 @@ class FakeClock final : public Clock {
     const MutexLock lock(mutex_);
     return boot_id_;
   }
+  [[nodiscard]] bool is_synchronised() const override {
+    const MutexLock lock(mutex_);
+    return is_synchronised_;
+  }
 
   // Time passes on all clocks.
   void advance(std::chrono::nanoseconds by) {
@@ -76,6 +80,10 @@ class FakeClock final : public Clock {
     const MutexLock lock(mutex_);
     boot_id_ = std::move(boot_id);
   }
+  void set_synchronised(bool is_synchronised) {
+    const MutexLock lock(mutex_);
+    is_synchronised_ = is_synchronised;
+  }
 
  private:
   static constexpr std::int64_t kHourNs = 3'600'000'000'000;
@@ -85,6 +93,7 @@ class FakeClock final : public Clock {
   std::int64_t mono_ns_ KIFA_GUARDED_BY(mutex_) = kHourNs;
   std::int64_t boot_ns_ KIFA_GUARDED_BY(mutex_) = kHourNs;
   std::string boot_id_ KIFA_GUARDED_BY(mutex_) = "b0071d00-0000-4000-8000-000000000001";
+  bool is_synchronised_ KIFA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace kifa::test

@@ -9,13 +9,15 @@
 
 namespace kifa::test {
 
-// An empty directory below the system's temporary directory, removed with the object.
+// An empty directory below the system's temporary directory or another one, removed with the
+// object.
 //
 // Threads: confined.
 class TemporaryDirectory final {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kifa-test-XXXXXX").string();
+  explicit TemporaryDirectory(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "kifa-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw std::system_error(errno, std::generic_category(), "cannot create " + pattern);
     }

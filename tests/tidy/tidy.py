@@ -170,7 +170,9 @@ THIRD_PARTY_HOMES = {  # header prefix: modules that may include it
     "CLI/": {"core/cli", "examples"},
     "liburing": {"core/io"},
     "re2/": {"core/pipeline", "plugins/framings/regex"},
-    "openssl/": {"plugins/sources/tcp"},
+    "openssl/": {"core/store", "plugins/sources/tcp"},
+    "lz4": {"core/store"},
+    "zstd": {"core/store"},
     "catch2/": {"tests"},
     "benchmark/": {"tests"},
 }

@@ -49,6 +49,15 @@ class Kifa final : public sdk::Sink {
     options_.flush_mode = *mode;
     options_.segment_bytes = static_cast<std::uint64_t>(segment_mib) << 20U;
     options_.disk_budget_bytes = settings.size_bytes("disk_budget");
+    options_.memtable_flush_bytes =
+        static_cast<std::uint64_t>(settings.integer("memtable_flush_threshold_mib")) << 20U;
+    options_.compaction_enabled = settings.boolean("compaction_enabled");
+    options_.compaction_threshold =
+        static_cast<std::uint32_t>(settings.integer("compaction_threshold"));
+    options_.log_backlog_bytes_max = settings.size_bytes("wal_backlog_max");
+    options_.retention_age = std::chrono::nanoseconds(settings.duration_ns("retention_age"));
+    options_.retention_bytes = settings.size_bytes("retention_bytes");
+    options_.trust_clock = settings.boolean("trust_clock");
     options_.refuse_corruption = settings.text("on_corruption") == "refuse";
     options_.allow_network = settings.boolean("allow_network_fs");
     options_.sync_records = static_cast<std::uint32_t>(settings.integer("sync_records"));
@@ -107,6 +116,11 @@ class Kifa final : public sdk::Sink {
       }
     }
     return {};
+  }
+
+  sdk::Status shift_mode(std::int32_t step, std::uint64_t request) override {
+    return lease_.store == nullptr ? sdk::Status()
+                                   : to_sdk(lease_.store->shift_mode(step, request));
   }
 
   sdk::Status stop(std::int64_t deadline_mono_ns) override {
@@ -171,6 +185,33 @@ constexpr auto kOptions = sdk::options(
         .range(1, 1024),
     sdk::option::size("disk_budget", "All files of the store together; 0: as much as the disk has.")
         .by_default("0"),
+    sdk::option::integer("memtable_flush_threshold_mib",
+                         "Records move from the log into a table when this much has come.")
+        .unit("MiB")
+        .by_default("4")
+        .range(1, 1024),
+    sdk::option::boolean("compaction_enabled",
+                         "Joins small tables into larger ones that are compressed better.")
+        .by_default("true"),
+    sdk::option::integer("compaction_threshold", "So many neighbouring tables are joined.")
+        .unit("tables")
+        .by_default("4")
+        .range(2, 64),
+    sdk::option::size("wal_backlog_max",
+                      "Input waits when the log that is not in tables has grown to this; 0: 1 GiB, "
+                      "at most half of disk_budget.")
+        .by_default("0"),
+    sdk::option::duration("retention_age",
+                          "Tables whose records are all older are removed; 0: none is.")
+        .by_default("0s"),
+    sdk::option::size("retention_bytes",
+                      "The oldest tables are removed when all together are larger; 0: none is.")
+        .by_default("0"),
+    sdk::option::boolean(
+        "trust_clock",
+        "Age counts although no time server confirms the clock: it is set by hand, "
+        "or a clock chip is known to be right.")
+        .by_default("false"),
     sdk::option::choice("on_corruption",
                         "Damaged records become a gap and the store works on, or it does not open.",
                         "continue|refuse")

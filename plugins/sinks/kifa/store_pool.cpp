@@ -24,6 +24,17 @@ Difference first_difference(const store::StoreOptions& a, const store::StoreOpti
       {"segment_size_mib", std::to_string(a.segment_bytes >> 20U),
        std::to_string(b.segment_bytes >> 20U)},
       {"disk_budget", std::to_string(a.disk_budget_bytes), std::to_string(b.disk_budget_bytes)},
+      {"memtable_flush_threshold_mib", std::to_string(a.memtable_flush_bytes >> 20U),
+       std::to_string(b.memtable_flush_bytes >> 20U)},
+      {"compaction_enabled", yes_no(a.compaction_enabled), yes_no(b.compaction_enabled)},
+      {"compaction_threshold", std::to_string(a.compaction_threshold),
+       std::to_string(b.compaction_threshold)},
+      {"wal_backlog_max", std::to_string(a.log_backlog_bytes_max),
+       std::to_string(b.log_backlog_bytes_max)},
+      {"retention_age", std::to_string(a.retention_age.count()) + "ns",
+       std::to_string(b.retention_age.count()) + "ns"},
+      {"retention_bytes", std::to_string(a.retention_bytes), std::to_string(b.retention_bytes)},
+      {"trust_clock", yes_no(a.trust_clock), yes_no(b.trust_clock)},
       {"sync_records", std::to_string(a.sync_records), std::to_string(b.sync_records)},
       {"sync_bytes", std::to_string(a.sync_bytes), std::to_string(b.sync_bytes)},
       {"sync_interval", std::to_string(a.sync_interval.count()) + "ms",
@@ -119,6 +130,27 @@ void SharedStore::report(store::Severity severity, const std::string& message) {
       return;
     }
   }
+}
+
+Status SharedStore::shift_mode(std::int32_t step, std::uint64_t request) {
+  const MutexLock lock(shift_mutex_);
+  if (request == last_shift_) {
+    return {};
+  }
+  last_shift_ = request;
+  constexpr store::FlushMode kModes[] = {store::FlushMode::normal, store::FlushMode::cautious,
+                                         store::FlushMode::emergency};
+  const int now = static_cast<int>(store_->flush_mode());
+  const int next = std::clamp(now + step, 0, 2);
+  if (next == now) {
+    report(store::Severity::info, "the flush mode stays " + std::string(to_string(kModes[now])) +
+                                      ": there is no " + (step > 0 ? "safer" : "faster") + " one");
+    return {};
+  }
+  KIFA_TRY(store_->set_flush_mode(kModes[next]));
+  report(store::Severity::info, "flush mode " + std::string(to_string(kModes[now])) + " to " +
+                                    std::string(to_string(kModes[next])));
+  return {};
 }
 
 Result<StorePool::Lease> StorePool::acquire(sdk::Host host, const store::StoreOptions& options) {

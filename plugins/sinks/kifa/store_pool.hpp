@@ -48,6 +48,10 @@ class SharedStore final {
   // Valid while a user holds it.
   [[nodiscard]] store::Store& store() { return *store_; }
 
+  // The flush mode one step safer (1) or faster (-1); nothing at either end, or when another sink
+  // has brought the same request. Steps up return after all that was accepted is durable.
+  Status shift_mode(std::int32_t step, std::uint64_t request) KIFA_EXCLUDES(shift_mutex_, mutex_);
+
  private:
   friend class StorePool;
 
@@ -58,6 +62,8 @@ class SharedStore final {
   Mutex mutex_;
   // Those that are gone stay in the list: callbacks of the store may still name them.
   std::vector<std::unique_ptr<StoreUser>> users_ KIFA_GUARDED_BY(mutex_);
+  Mutex shift_mutex_;
+  std::uint64_t last_shift_ KIFA_GUARDED_BY(shift_mutex_) = 0;
   std::unique_ptr<store::Store> store_;  // last: closed before the users go
 };
 

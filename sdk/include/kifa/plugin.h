@@ -423,6 +423,11 @@ typedef struct kifa_sink {
   /* [control] Optional; with KIFA_SINK_CHECKPOINTS. */
   kifa_status (*load_checkpoints)(kifa_instance*, kifa_str origin, const kifa_checkpoint_out*,
                                   kifa_error*) KIFA_NOEXCEPT;
+  /* [control] Optional. The operator wants writing to be safer (step 1) or faster (step -1) from
+   * now on. Sinks that share what they write to get the same `request` and take the step once.
+   * Logs what it is now. */
+  kifa_status (*shift_mode)(kifa_instance*, int32_t step, uint64_t request,
+                            kifa_error*) KIFA_NOEXCEPT;
 } kifa_sink;
 
 typedef struct kifa_formatter {

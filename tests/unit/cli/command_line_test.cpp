@@ -50,6 +50,24 @@ TEST_CASE("the environment fills in what no flag says", "[cli]") {
         "x");
 }
 
+TEST_CASE("verification and backup take their flags", "[cli]") {
+  const auto verify = std::get<VerifyCommand>(
+      parse({"verify", "-d", "data", "--anchor", "1:2:ab", "--json", "--quiet"}));
+  CHECK(verify.data_dir == "data");
+  CHECK(verify.anchor == "1:2:ab");
+  CHECK(verify.json);
+  CHECK(verify.quiet);
+  CHECK_FALSE(verify.repair);
+  CHECK(std::get<VerifyCommand>(parse({"verify", "-d", "data", "--repair"})).repair);
+  CHECK(
+      std::get<Answer>(parse({"verify", "-d", "data", "--repair", "--anchor", "1:2:ab"})).is_error);
+  CHECK(std::get<Answer>(parse({"verify"})).is_error);
+  const auto backup = std::get<BackupCommand>(parse({"backup", "-d", "data", "copy"}));
+  CHECK(backup.data_dir == "data");
+  CHECK(backup.target == "copy");
+  CHECK(std::get<Answer>(parse({"backup", "-d", "data"})).is_error);
+}
+
 TEST_CASE("a query's flags are checked", "[cli]") {
   const Command command = parse({"query", "--data-dir=d", "-f", "json", "--from-lsn", "3",
                                  "--to-lsn", "9223372036854775807", "-l", "7", "--events"});
@@ -83,7 +101,8 @@ TEST_CASE("help names every command", "[cli]") {
   const Command command = parse({"help"});
   const Answer& help = std::get<Answer>(command);
   CHECK_FALSE(help.is_error);
-  for (const char* name : {"daemon", "run", "check", "query", "stats", "plugin", "help"}) {
+  for (const char* name :
+       {"daemon", "run", "check", "query", "stats", "verify", "backup", "plugin", "help"}) {
     CHECK(help.text.find(name) != std::string::npos);
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -212,6 +213,23 @@ TEST_CASE("a durable direct write of whole blocks is read back directly", "[io][
   CHECK(in.data()[4096] == std::byte{0x5a});
   REQUIRE(file.resize(4096 + 100).is_ok());
   CHECK(file.read_at(in.span(), 0).value() == 4096 + 100);  // a file that ends inside a block
+}
+
+TEST_CASE("a watched file tells that it was written to, once", "[io][posix]") {
+  using std::chrono::milliseconds;
+  const TemporaryDirectory directory;
+  CHECK(io::posix_file_system().watch(directory.file("a")).error().code() == Code::not_found);
+  const auto file = open_file(directory.file("a"));
+  const auto other = open_file(directory.file("b"));
+  auto watch = io::posix_file_system().watch(directory.file("a"));
+  REQUIRE(watch.has_value());
+  CHECK_FALSE((*watch)->wait(milliseconds(0)).value());
+  REQUIRE(other->write_at(as_byte_view("b"), 0, io::WriteMode::buffered).has_value());
+  CHECK_FALSE((*watch)->wait(milliseconds(0)).value());
+  REQUIRE(file->write_at(as_byte_view("a"), 0, io::WriteMode::buffered).has_value());
+  REQUIRE(file->write_at(as_byte_view("a"), 0, io::WriteMode::buffered).has_value());
+  CHECK((*watch)->wait(std::chrono::minutes(1)).value());
+  CHECK_FALSE((*watch)->wait(milliseconds(0)).value());
 }
 
 TEST_CASE("the facts of a file system know what memory is", "[io][posix]") {

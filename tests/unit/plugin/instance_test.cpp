@@ -71,6 +71,7 @@ class StoppedClock final : public Clock {
   [[nodiscard]] std::int64_t now_mono_ns() const override { return 22; }
   [[nodiscard]] std::int64_t now_boot_ns() const override { return 33; }
   [[nodiscard]] std::string boot_id() const override { return ""; }
+  [[nodiscard]] bool is_synchronised() const override { return false; }
 };
 
 kifa_str str(const char* text) { return {text, std::strlen(text)}; }

@@ -17,7 +17,12 @@ struct StoreFixture {
   io::MemoryFileSystem files;
   test::FakeClock clock;
   std::vector<std::string> reports;
-  StoreOptions options{.directory = "/store", .segment_bytes = 1_MiB, .record_bytes_max = 64_KiB};
+  // Everything stays in the log unless a test asks for tables.
+  StoreOptions options{.directory = "/store",
+                       .segment_bytes = 1_MiB,
+                       .record_bytes_max = 64_KiB,
+                       .memtable_flush_bytes = 1_GiB,
+                       .flush_segments = 1000};
 
   StoreEnvironment environment(io::FileSystem& where, bool threads = false) {
     return {.files = where,
@@ -63,7 +68,7 @@ struct Contents {
   std::vector<Lsn> lsns;
   std::vector<Event> events;
 };
-inline Contents read_all(Reader& reader, LsnRange range = {}) {
+inline Contents read_all(Reader& reader, const Selection& range = {}) {
   Contents contents;
   const Status status = reader.scan(
       range,

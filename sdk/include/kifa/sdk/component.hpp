@@ -187,11 +187,20 @@ struct SinkTable {
       return base(instance).load_checkpoints(text_of(origin), CheckpointOut(out));
     });
   }
+  static kifa_status shift_mode(kifa_instance* instance, std::int32_t step, std::uint64_t request,
+                                kifa_error* error) noexcept {
+    return guarded(error, [&] { return base(instance).shift_mode(step, request); });
+  }
   static Sink& base(kifa_instance* instance) noexcept { return self<T>(instance); }
 
+  static constexpr bool kShifts = KIFA_SDK_OVERRIDES(T, Sink, shift_mode);
   static constexpr bool kLoads = KIFA_SDK_OVERRIDES(T, Sink, load_checkpoints);
-  static constexpr kifa_sink kTable{sizeof(kifa_sink), 0, &write, &flush,
-                                    kLoads ? &load_checkpoints : nullptr};
+  static constexpr kifa_sink kTable{sizeof(kifa_sink),
+                                    0,
+                                    &write,
+                                    &flush,
+                                    kLoads ? &load_checkpoints : nullptr,
+                                    kShifts ? &shift_mode : nullptr};
 };
 
 template <class T>

@@ -107,6 +107,9 @@ class Sink : public Component {
   virtual Status load_checkpoints(std::string_view /*origin*/, CheckpointOut /*out*/) {
     return Status::unsupported("this sink keeps no checkpoints");
   }
+  // The operator wants writing to be safer (1) or faster (-1) from now on. Sinks that share what
+  // they write to get the same `request`, and take the step once.
+  virtual Status shift_mode(std::int32_t /*step*/, std::uint64_t /*request*/) { return {}; }
 };
 
 }  // namespace v1

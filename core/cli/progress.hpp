@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace kifa::cli {
+
+// One line on stderr that says how far a long command is: on a terminal only, and only when a
+// percent is new.
+//
+// Threads: confined.
+class ProgressLine final {
+ public:
+  ProgressLine(std::string what, bool is_wanted);
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() { clear(); }
+
+  void show(std::uint64_t done, std::uint64_t all);
+  // Takes the line away, so that something else can be written.
+  void clear();
+
+ private:
+  const std::string what_;
+  const bool is_shown_;
+  std::uint64_t percent_ = UINT64_MAX;
+  std::size_t width_ = 0;
+};
+
+}  // namespace kifa::cli

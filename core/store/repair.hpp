@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/base/status.hpp"
+#include "core/store/store.hpp"
+#include "core/store/verify.hpp"
+
+namespace kifa::store {
+
+struct RepairReport {
+  std::uint64_t tables = 0;        // rewritten with what could be read of them
+  std::uint64_t lost_records = 0;  // newly recorded as gaps
+  VerifyReport after;              // what verification says now
+};
+
+// Makes a store with damage whole again, without deleting anything: a damaged table is rewritten
+// with what can be read of it, checkpoints that cannot be read are dropped, damaged manifests and
+// files that no manifest knows are moved aside, and the store is opened once, which repairs the
+// log. What is lost is recorded as gaps. Damaged files stay as NAME.damaged or NAME.orphan.
+//
+// `environment.report` is told each step, as a sentence. `on_fault` gets what verification still
+// finds afterwards. A repair that is cut short can be done again.
+//
+// Errors: locked: a daemon has the store. Those of the file system; a table that cannot be replaced
+//         leaves the store as it was.
+Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment environment,
+                                  const std::function<void(const VerifyFault&)>& on_fault);
+
+}  // namespace kifa::store

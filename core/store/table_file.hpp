@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.hpp"
+#include "core/base/types.hpp"
+#include "core/io/file_system.hpp"
+#include "core/store/table_block.hpp"
+#include "core/store/table_codec.hpp"
+#include "core/store/table_format.hpp"
+#include "core/store/table_reader.hpp"
+
+namespace kifa::store {
+
+// The parts of a table's file, each checked when it is read.
+//
+// Threads: confined.
+// Errors:  `corrupt` for a part that is damaged or not what the part above it says; those of the
+//          file system.
+class TableFile final {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<TableFile>> open(io::FileSystem& files,
+                                                               const std::string& path,
+                                                               const TableExpectation& expected);
+
+  [[nodiscard]] const TableFooter& footer() const { return footer_; }
+  [[nodiscard]] const TableInfo& info() const { return info_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const std::vector<TableTopEntry>& top() const { return top_; }
+
+  Result<TableHeader> read_header();
+  Result<std::vector<Piece>> read_pieces();
+  struct Source {
+    std::string pipeline, source;
+  };
+  Result<std::vector<Source>> read_sources();
+  // The entries of page `index`.
+  Result<std::vector<TableIndexEntry>> read_page(std::size_t index);
+  // The blocks of a page as they say themselves, for a page that is damaged; as far as they can be
+  // followed. `end` gets where that ends.
+  std::vector<TableIndexEntry> find_blocks(std::size_t page, std::uint64_t& end);
+  // Where the blocks of the page end.
+  [[nodiscard]] std::uint64_t blocks_end(std::size_t page) const;
+  // Reads a block; content() is then its. `entry` must lie inside the file.
+  Status read_block(const TableIndexEntry& entry);
+  [[nodiscard]] BlockContent& content() { return content_; }
+
+ private:
+  TableFile(std::string path, std::unique_ptr<io::File> file);
+  [[nodiscard]] Status damaged(std::string_view what) const;
+  Status read_exactly(std::uint64_t offset, MutableBytes into);
+  Result<ByteView> read_part(const TablePart& part, std::string_view what);
+  Status check_footer(const TableExpectation& expected, std::uint64_t file_bytes) const;
+  Status read_top();
+
+  std::string path_;
+  std::unique_ptr<io::File> file_;
+  TableFooter footer_;
+  TableInfo info_;
+  std::vector<TableTopEntry> top_;
+  BlockCodec codec_;
+  BlockContent content_;
+  ByteBuffer stored_, raw_;
+};
+
+}  // namespace kifa::store

@@ -1,0 +1,190 @@
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "tests/integration/generated_lines.hpp"
+#include "tests/integration/kifa_program.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+// Keeping a store for years: verification and backup, from outside.
+namespace kifa::test {
+namespace {
+
+// Enough for tables.
+constexpr std::uint64_t kLines = kSmall ? 20'000 : 120'000;
+
+std::string table_in(const std::string& data) {
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    if (entry.path().filename().string().starts_with("table-")) {
+      return entry.path().string();
+    }
+  }
+  return {};
+}
+
+std::string anchor_in(const std::string& text) {
+  const std::size_t at = text.find("anchor: ");
+  REQUIRE(at != std::string::npos);
+  return text.substr(at + 8, text.find('\n', at) - at - 8);
+}
+
+}  // namespace
+
+TEST_CASE("verify says that a store is whole, and changes nothing", "[verify]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string before = fingerprint(data);
+  const Ending text = run_kifa({"verify", "-d", data});
+  INFO(text.out << text.err);
+  CHECK(text.exit_code == 0);
+  CHECK(text.out.find("no fault") != std::string::npos);
+  CHECK(text.err.empty());
+  const std::string anchor = anchor_in(text.out);
+  const Ending json = run_kifa({"verify", "-d", data, "--json", "--anchor", anchor});
+  CHECK(json.exit_code == 0);
+  CHECK(json_number(json.out, "records") == kLines);
+  CHECK(json_number(json.out, "fault_count") == 0);
+  CHECK(json.out.find("\"anchor\":\"" + anchor + "\"") != std::string::npos);
+  const Ending quiet = run_kifa({"verify", "-d", data, "--quiet"});
+  CHECK(quiet.exit_code == 0);
+  CHECK(quiet.out.empty());
+  CHECK(fingerprint(data) == before);
+}
+
+TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string anchor = anchor_in(run_kifa({"verify", "-d", data}).out);
+  const std::string table = table_in(data);
+  REQUIRE_FALSE(table.empty());
+  std::string bytes = read_file(table);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  const Ending quiet = run_kifa({"verify", "-d", data, "--quiet"});
+  INFO(quiet.out << quiet.err);
+  CHECK(quiet.exit_code == 65);
+  CHECK(quiet.out.find(table + " at offset ") != std::string::npos);
+  const Ending json = run_kifa({"verify", "-d", data, "--json"});
+  CHECK(json.exit_code == 65);
+  CHECK(json_number(json.out, "fault_count") > 0);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  std::string other = anchor;
+  other.back() = other.back() == '0' ? '1' : '0';
+  CHECK(run_kifa({"verify", "-d", data, "--anchor", anchor}).exit_code == 0);
+  CHECK(run_kifa({"verify", "-d", data, "--anchor", other}).exit_code == 65);
+  require_refusal(run_kifa({"verify", "-d", data, "--anchor", "1:2:3"}), 64, "no anchor");
+  require_refusal(run_kifa({"verify", "-d", directory.file("none")}), 69, "nothing was created");
+}
+
+TEST_CASE("verify --repair keeps what can be read, records the rest and deletes nothing",
+          "[verify][repair]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string table = table_in(data);
+  REQUIRE_FALSE(table.empty());
+  std::string bytes = read_file(table);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  const Ending repair = run_kifa({"verify", "-d", data, "--repair", "--json"});
+  INFO(repair.out << repair.err);
+  CHECK(repair.exit_code == 0);
+  const std::uint64_t lost = json_number(repair.out, "lost_records");
+  CHECK(lost > 0);
+  CHECK(json_number(repair.out, "records") == kLines - lost);
+  CHECK(read_file(table + ".damaged") == bytes);
+  CHECK(run_kifa({"verify", "-d", data}).exit_code == 0);
+  CHECK(stats_number(data, "lost_records") == lost);
+  CHECK(payloads(data).size() == kLines - lost);
+  Process daemon(kifa({"daemon", "--stdin", "-d", data}));
+  REQUIRE(daemon.wait_until([&] {
+    return run_kifa({"stats", "-d", data, "--json"}).out.find("\"live\":true") != std::string::npos;
+  }));
+  require_refusal(run_kifa({"verify", "-d", data, "--repair"}), 69, "in use");
+  daemon.close_input();
+  CHECK(daemon.wait().exit_code == 0);
+}
+
+TEST_CASE("a daemon's store is verified and backed up while it writes", "[verify][backup]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  Process daemon(kifa({"daemon", "--stdin", "-d", data, "--segment-size-mib", "1"}));
+  std::jthread feeder([&] {
+    for (std::uint64_t first = 1; first <= kLines; first += 100) {
+      if (!daemon.write_input(generated_lines(first, first + 99))) {
+        return;
+      }
+    }
+  });
+  REQUIRE(daemon.wait_until([&] {
+    return run_kifa({"stats", "-d", data, "--json"}).out.find("\"live\":true") != std::string::npos;
+  }));
+  std::uint64_t copied = 0;
+  for (int round = 0; copied < kLines; ++round) {
+    const std::uint64_t durable = stats_number(data, "durable_lsn");
+    const Ending verified = run_kifa({"verify", "-d", data});
+    INFO(verified.out << verified.err);
+    REQUIRE(verified.exit_code == 0);
+    const std::string copy = directory.file("copy" + std::to_string(round));
+    const Ending backup = run_kifa({"backup", "-d", data, copy, "--json"});
+    INFO(backup.out << backup.err);
+    REQUIRE(backup.exit_code == 0);
+    copied = json_number(backup.out, "last_lsn");
+    REQUIRE(copied >= durable);
+    const Ending whole = run_kifa({"verify", "-d", copy});
+    INFO(whole.out << whole.err);
+    REQUIRE(whole.exit_code == 0);
+    REQUIRE(require_generated(query(copy, "text"), 1) == copied);
+    std::filesystem::remove_all(copy);
+  }
+  feeder.join();
+  daemon.close_input();
+  CHECK(daemon.wait().exit_code == 0);
+}
+
+TEST_CASE("a backup is a store of its own, and nothing is overwritten", "[backup]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  const std::string copy = directory.file("copy");
+  ingest(data, generated_lines(1, kLines));
+  const std::string before = fingerprint(data);
+  const Ending backup = run_kifa({"backup", "-d", data, copy});
+  INFO(backup.out << backup.err);
+  REQUIRE(backup.exit_code == 0);
+  CHECK(fingerprint(data) == before);
+  ingest(copy, generated_lines(kLines + 1, kLines + 10));
+  CHECK(require_generated(query(copy, "text"), 1) == kLines + 10);
+  CHECK(run_kifa({"verify", "-d", copy}).exit_code == 0);
+  CHECK(require_generated(query(data, "text"), 1) == kLines);
+  require_refusal(run_kifa({"backup", "-d", data, copy}), 64, "is there already");
+  CHECK_FALSE(std::filesystem::exists(copy + ".partial"));
+  require_refusal(run_kifa({"backup", "-d", directory.file("none"), directory.file("x")}), 69,
+                  "nothing was created");
+  CHECK_FALSE(std::filesystem::exists(directory.file("x")));
+}
+
+TEST_CASE("stats tells of tables and what they take", "[stats]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string json = stats_json(data);
+  CHECK(json_number(json, "manifest_version") > 0);
+  CHECK(json_number(json, "table_bytes") > 0);
+  CHECK(json_number(json, "table_payload_bytes") > json_number(json, "table_bytes"));
+  CHECK(json_number(json, "written_bytes") > 0);
+  CHECK(json_number(json, "purged_records") == 0);
+  CHECK(json.find("\"cursors\":[]") != std::string::npos);
+  const std::string text = run_kifa({"stats", "-d", data}).out;
+  for (const char* name : {"\nTables: ", "\nStored: ", "\nWritten: ", "\nPurged: ", "\nLog: ",
+                           "\nCursors: ", "\nClock: ", "\nManifest: "}) {
+    CAPTURE(name);
+    CHECK(text.find(name) != std::string::npos);
+  }
+}
+
+}  // namespace kifa::test

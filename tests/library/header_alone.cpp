@@ -1,0 +1,2 @@
+#include <kifa/store.hpp>
+#include <kifa/store.hpp>  // NOLINT: twice on purpose

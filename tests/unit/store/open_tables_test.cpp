@@ -1,0 +1,174 @@
+#include "core/store/open_tables.hpp"
+
+#include "core/store/checkpoints_file.hpp"
+#include "core/store/manifest_edit.hpp"
+#include "tests/unit/store/upkeep_fixture.hpp"
+
+using namespace kifa;                  // NOLINT: a test
+using namespace kifa::store;           // NOLINT: a test
+using namespace kifa::store::testing;  // NOLINT: a test
+
+namespace {
+
+// What a flush leaves that was cut short before its manifest.
+std::string add_unknown_table(UpkeepFixture& fixture, std::uint64_t number) {
+  const std::string name = table_file_name(number);
+  auto file =
+      fixture.files.open(fixture.path(name), {.access = io::Access::read_write, .create = true});
+  REQUIRE(file.has_value());
+  REQUIRE((*file)->write_at(as_byte_view("begun"), 0, io::WriteMode::durable).has_value());
+  REQUIRE(fixture.files.sync_directory("/store").is_ok());
+  return name;
+}
+
+}  // namespace
+
+TEST_CASE("a table that was begun and never named is removed when the store opens", "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(40);
+  const std::string begun = add_unknown_table(fixture, fixture.manifest().next_file_number);
+  auto store = fixture.open();
+  CHECK_FALSE(fixture.is_there(begun));
+  CHECK_FALSE(fixture.is_there(begun + ".orphan"));
+  CHECK(fixture.reports.empty());
+  REQUIRE(store->close().is_ok());
+  fixture.check_all(40);
+}
+
+TEST_CASE("behind a damaged manifest nothing is deleted and nothing is lost", "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(80);
+  const LoadedManifest before = fixture.loaded();
+  REQUIRE(before.previous.has_value());
+  const std::string newest = manifest_file_name(before.highest_version);
+  fixture.spoil(newest, 200);
+  const auto unknown = unknown_files(*before.previous, before.names);
+  const bool refuses = GENERATE(false, true);
+  CAPTURE(refuses);
+  if (refuses) {
+    fixture.options.refuse_corruption = true;
+    const auto names = fixture.names();
+    const auto store = Store::open(fixture.options, fixture.environment(fixture.files));
+    REQUIRE_FALSE(store.has_value());
+    CHECK(store.error().code() == Code::corrupt);
+    CHECK(fixture.names() == names);
+    return;
+  }
+  auto store = fixture.open();
+  CHECK(fixture.is_there(newest + ".damaged"));
+  CHECK_FALSE(fixture.is_there(newest));
+  CHECK(fixture.has_reported(newest));
+  for (const std::string& name : unknown) {
+    CHECK(fixture.is_there(name + ".orphan"));
+    CHECK(fixture.has_reported(name + " belongs to a manifest that is lost"));
+  }
+  UpkeepFixture::append_up_to(*store, 140);
+  REQUIRE(store->close().is_ok());
+  // Edits have come and gone, and what was moved aside is still there.
+  CHECK(fixture.is_there(newest + ".damaged"));
+  for (const std::string& name : unknown) {
+    CHECK(fixture.is_there(name + ".orphan"));
+  }
+  CHECK(fixture.manifest().version > before.highest_version);
+  CHECK_FALSE(fixture.loaded().is_fallback());
+  fixture.check_all(140);
+}
+
+TEST_CASE("the tables of a manifest that vanished are moved aside", "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(80);
+  const LoadedManifest before = fixture.loaded();
+  REQUIRE(before.previous.has_value());
+  // Nothing but STATUS and the log tells that there was a newer one.
+  REQUIRE(fixture.files.remove(fixture.path(manifest_file_name(before.highest_version))).is_ok());
+  const std::string table = add_unknown_table(fixture, before.manifest->next_file_number);
+  auto store = fixture.open();
+  CHECK(fixture.has_reported("manifest " + std::to_string(before.highest_version) + " is missing"));
+  CHECK_FALSE(fixture.is_there(table));
+  CHECK(fixture.is_there(table + ".orphan"));
+  REQUIRE(store->close().is_ok());
+  fixture.check_all(80);
+}
+
+TEST_CASE("without any manifest the tables stay and the loss is told with its LSNs", "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(200);
+  const Manifest before = fixture.manifest();
+  for (const std::string& name : fixture.names()) {
+    if (manifest_version_of(name)) {
+      REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
+    }
+  }
+  auto store = fixture.open();
+  for (const TableInfo& table : before.tables) {
+    CHECK(fixture.is_there(table_file_name(table.number) + ".orphan"));
+  }
+  REQUIRE(store->close().is_ok());
+  const Contents contents = read_all(*fixture.read());
+  REQUIRE_FALSE(contents.lsns.empty());
+  CHECK(contents.lsns.back() == Lsn{200});
+  const auto gap = std::ranges::find_if(
+      contents.events, [](const Event& event) { return event.kind == EventKind::gap; });
+  REQUIRE(gap != contents.events.end());
+  CHECK(gap->first_lost == Lsn{1});
+  CHECK(gap->last_lost == Lsn{contents.lsns.front().value - 1});
+}
+
+TEST_CASE("a table that is missing is told with its LSNs, and the rest can be read", "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(80);
+  const TableInfo lost = fixture.manifest().tables.front();
+  REQUIRE(fixture.files.remove(fixture.path(table_file_name(lost.number))).is_ok());
+  auto store = fixture.open();
+  CHECK(fixture.has_reported(table_file_name(lost.number) + " is missing; LSN " +
+                             std::to_string(lost.first.value) + " to " +
+                             std::to_string(lost.last.value)));
+  REQUIRE(store->close().is_ok());
+  const Contents contents = read_all(*fixture.read());
+  CHECK(contents.lsns.size() == 80 - lost.records);
+}
+
+TEST_CASE("lost checkpoints are told as an error when the store opens", "[open]") {
+  UpkeepFixture fixture;
+  {
+    auto store = fixture.open();
+    const Checkpoint checkpoint{.origin = "p/s", .key = "file", .position = 7};
+    REQUIRE(store->append_durable({.pipeline = "p",
+                                   .source = "s",
+                                   .records = {},
+                                   .checkpoints = {&checkpoint, 1},
+                                   .events = {}}));
+    UpkeepFixture::append_up_to(*store, 40);
+    REQUIRE(store->close().is_ok());
+  }
+  const CheckpointsRef named = fixture.manifest().checkpoints;
+  REQUIRE(named.number != 0);
+  fixture.spoil(checkpoints_file_name(named.number), 70);
+  auto store = fixture.open();
+  CHECK(fixture.has_reported("sources may send again"));
+  CHECK(fixture.has_reported(checkpoints_file_name(named.number)));
+  REQUIRE(store->close().is_ok());
+  fixture.check_all(40);
+}
+
+TEST_CASE("an opening that is cut after any step leaves nothing lost behind a damaged manifest",
+          "[open]") {
+  UpkeepFixture fixture;
+  fixture.fill(60);
+  fixture.spoil(manifest_file_name(fixture.loaded().highest_version), 300);
+  fixture.files.restart_trace();
+  {
+    auto store = fixture.open();
+  }
+  const io::Trace trace = fixture.files.trace();
+  for (io::CrashPoints points(trace); !points.at_end(); points.advance()) {
+    const auto image = points.power_cut(points.passed());
+    auto store = Store::open(fixture.options, fixture.environment(*image));
+    INFO("event " << points.passed() << ": " << store.status().message());
+    REQUIRE(store.has_value());
+    REQUIRE((*store)->close().is_ok());
+    auto reader = Reader::open("/store", *image);
+    REQUIRE(reader.has_value());
+    REQUIRE(read_all(**reader).lsns.size() == 60);
+  }
+}
