@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -22,10 +23,15 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 // So much waiting is compressed well at once: a second pass would only cost writes.
 constexpr std::uint64_t kDirectBytes = 64_MiB;
 constexpr std::int64_t kSettleAfterNs = kSecondNs;
+constexpr std::int64_t kBurstPollNs = kSecondNs / 10;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
 constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
 constexpr std::chrono::seconds kFlushTimeout{10};
+constexpr int kNice = 19;
+// After a burst there may be more in the log than can be made into tables while somebody waits for
+// the end; it is as safe there, and goes on at the next open.
+constexpr std::int64_t kCloseNs = 2 * kSecondNs;
 // Less is left in the log when the store closes: a table for every short run would be too many.
 constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
 
@@ -68,7 +74,11 @@ Maintenance::Maintenance(Parts parts, CheckpointMap flushed_checkpoints)
       flushed_(parts_.keeper.current()->flushed.mark) {}
 
 void Maintenance::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    // Input comes first: the log holds a long burst, and writers wait for it only when it is full.
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+    run(stop);
+  });
   ::pthread_setname_np(thread_.native_handle(), "kifa-tables");
 }
 
@@ -100,7 +110,8 @@ void Maintenance::on_change() {
 // ---- choosing what to do ----
 
 bool Maintenance::do_some_work() {
-  if (parts_.keeper.has_failed() || clock_.now_mono_ns() < retry_at_ns_) {
+  if (parts_.keeper.has_failed() || clock_.now_mono_ns() < retry_at_ns_ ||
+      parts_.pool.has_burst()) {
     return false;
   }
   const std::shared_ptr<const Manifest> manifest = parts_.keeper.current();
@@ -371,6 +382,9 @@ std::int64_t Maintenance::next_wake_ns() {
   if (now < retry_at_ns_) {
     return retry_at_ns_;
   }
+  if (parts_.pool.has_burst()) {
+    return now + kBurstPollNs;
+  }
   std::int64_t wake = parts_.keeper.has_superseded() ? last_edit_ns_ + kSettleAfterNs : kNever;
   if (parts_.options.retention_age.count() != 0 && !parts_.keeper.current()->tables.empty()) {
     wake = std::min(wake, std::max(retention_at_ns_, now + kSecondNs));
@@ -402,7 +416,8 @@ void Maintenance::run(const std::stop_token& stop) {
 
 void Maintenance::finish() {
   retry_at_ns_ = 0;
-  for (;;) {
+  const std::int64_t deadline = clock_.now_mono_ns() + kCloseNs;
+  do {
     const std::shared_ptr<const Manifest> manifest = parts_.keeper.current();
     const LogMark mark = parts_.writer.durable_mark();
     const std::uint64_t waiting =
@@ -412,7 +427,7 @@ void Maintenance::finish() {
         !settled("flushing the log", flush(*manifest, mark))) {
       break;
     }
-  }
+  } while (clock_.now_mono_ns() < deadline);
   if (parts_.keeper.has_superseded()) {
     settled("letting go of old files", parts_.keeper.commit(SettleEdit{}, facts(0, 0)));
   }

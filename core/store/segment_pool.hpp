@@ -72,11 +72,13 @@ class SegmentPool final {
   bool release_reserve() KIFA_EXCLUDES(mutex_);
   // Whether the log may become longer by a segment: false until what it holds was flushed.
   [[nodiscard]] bool has_backlog_room() const KIFA_EXCLUDES(mutex_);
+  // Whether the log grows as fast as the disk allows and has room to go on: tables can wait.
+  [[nodiscard]] bool has_burst() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::uint64_t file_bytes() const KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::size_t spare_count() const KIFA_EXCLUDES(mutex_);
   // Why no spare could be made last time; ok: it could, or nobody has tried.
   [[nodiscard]] Status failure() const KIFA_EXCLUDES(mutex_);
-  // A writer is about to wait: fill in large pieces.
+  // A writer is about to wait: fill in large pieces, and several ahead until the burst is over.
   void hurry() KIFA_EXCLUDES(mutex_);
   // Bytes that were written to fill spares.
   [[nodiscard]] std::uint64_t filled_bytes() const KIFA_EXCLUDES(mutex_);
@@ -88,6 +90,8 @@ class SegmentPool final {
   // failure.
   void start(std::function<void()> on_change);
   void stop();
+  // Removes all spares but the first: what is closed takes no more space than it needs.
+  void trim() KIFA_EXCLUDES(mutex_);
 
  private:
   Status fill(const std::string& path, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
@@ -111,8 +115,6 @@ class SegmentPool final {
   std::uint64_t file_bytes_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t used_segments_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t filled_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
-  std::size_t taken_while_filling_ KIFA_GUARDED_BY(mutex_) = 0;
-  std::size_t wanted_ KIFA_GUARDED_BY(mutex_) = 1;
   bool has_reserve_ KIFA_GUARDED_BY(mutex_);
   bool reserve_comes_first_ KIFA_GUARDED_BY(mutex_) = false;  // it was needed
   bool hurry_ KIFA_GUARDED_BY(mutex_) = false;

@@ -310,6 +310,7 @@ Status StoreImpl::close() {
   }
   const Status status = writer_->close(false);
   stop_pool();
+  pool_->trim();
   directory_.unlock();
   return status;
 }

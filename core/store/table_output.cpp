@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/base/crc32c.hpp"
 #include "core/store/format.hpp"
@@ -14,17 +15,31 @@ namespace {
 constexpr std::size_t kWriteBytes = 1_MiB;
 }  // namespace
 
-TableOutput::TableOutput(io::FileSystem& files, std::string path, std::unique_ptr<io::File> file)
-    : files_(files), path_(std::move(path)), file_(std::move(file)) {}
+TableOutput::TableOutput(io::FileSystem& files, std::string path, std::unique_ptr<io::File> file,
+                         std::size_t block_bytes)
+    : files_(files),
+      path_(std::move(path)),
+      file_(std::move(file)),
+      block_bytes_(block_bytes),
+      buffer_(round_up(kWriteBytes, block_bytes), block_bytes) {}
 
+// Past the page cache: copying into it would cost more than compressing, and what is read back must
+// come from the disk anyway.
 Result<std::unique_ptr<TableOutput>> TableOutput::create(io::FileSystem& files,
                                                          const std::string& path) {
-  auto file =
-      files.open(path, {.access = io::Access::read_write, .create = true, .exclusive = true});
-  if (!file) {
-    return file.error();
+  const auto facts = files.facts(std::filesystem::path(path).parent_path());
+  KIFA_TRY(facts.status());
+  io::OpenOptions how{
+      .access = io::Access::read_write, .create = true, .exclusive = true, .direct = true};
+  auto file = files.open(path, how);
+  if (!file && file.error().code() == Code::unsupported) {
+    how.direct = false;
+    how.exclusive = false;  // it may have been made before it was refused
+    file = files.open(path, how);
   }
-  return std::unique_ptr<TableOutput>(new TableOutput(files, path, std::move(*file)));
+  KIFA_TRY(file.status());
+  const std::size_t block = std::max<std::size_t>(facts->block_bytes, kBlockBytesMin);
+  return std::unique_ptr<TableOutput>(new TableOutput(files, path, std::move(*file), block));
 }
 
 TableOutput::~TableOutput() {
@@ -38,33 +53,38 @@ Status TableOutput::put(ByteView bytes) {
   // Before the bytes are copied, so that reading back checks the copy too.
   crc_ = crc32c(crc_, bytes);
   while (!bytes.empty()) {
-    const std::size_t part = std::min(bytes.size(), kWriteBytes - buffer_.size());
-    buffer_.put_bytes(bytes.first(part));
-    bytes = bytes.subspan(part);
-    if (buffer_.size() == kWriteBytes) {
+    const ByteView part = bytes.first(std::min(bytes.size(), buffer_.size() - used_));
+    std::ranges::copy(part, buffer_.data() + used_);
+    used_ += part.size();
+    bytes = bytes.subspan(part.size());
+    if (used_ == buffer_.size()) {
       KIFA_TRY(drain());
     }
   }
   return {};
 }
 
+// Writes whole blocks; what is behind the last byte is cut off by complete().
 Status TableOutput::drain() {
-  ByteView rest = buffer_.view();
-  while (!rest.empty()) {
-    const auto count = file_->write_at(rest, written_, io::WriteMode::buffered);
+  const std::size_t padded = round_up(used_, block_bytes_);
+  std::ranges::fill(buffer_.span().subspan(used_, padded - used_), std::byte{0});
+  for (std::size_t at = 0; at < padded;) {
+    const auto count = file_->write_at(ByteView(buffer_.span()).subspan(at, padded - at),
+                                       written_ + at, io::WriteMode::buffered);
     KIFA_TRY(count.status());
-    if (*count == 0) {
+    at += *count;
+    if (*count == 0 || *count % block_bytes_ != 0) {
       return {Code::io, fmt::format("cannot write {}: the system takes no more bytes", path_)};
     }
-    written_ += *count;
-    rest = rest.subspan(*count);
   }
-  buffer_.clear();
+  written_ += used_;
+  used_ = 0;
   return {};
 }
 
 Status TableOutput::complete() {
   KIFA_TRY(drain());
+  KIFA_TRY(file_->resize(written_));
   if (!mutant_is(Mutant::table_not_synced)) {
     KIFA_TRY(file_->sync_all());
   }
@@ -77,18 +97,14 @@ Status TableOutput::complete() {
 Status TableOutput::read_back(bool direct) {
   auto file = files_.open(path_, {.access = io::Access::read, .direct = direct});
   KIFA_TRY(file.status());
-  const auto facts = files_.facts(path_);
-  KIFA_TRY(facts.status());
-  const std::size_t block = std::max<std::size_t>(facts->block_bytes, 4096);
-  io::AlignedBuffer buffer(round_up(kWriteBytes, block), block);
   std::uint32_t crc = 0;
   std::uint64_t offset = 0;
   while (true) {
-    const auto count = (*file)->read_at(buffer.span(), offset);
+    const auto count = (*file)->read_at(buffer_.span(), offset);
     KIFA_TRY(count.status());
-    crc = crc32c(crc, ByteView(buffer.span()).first(*count));
+    crc = crc32c(crc, ByteView(buffer_.span()).first(*count));
     offset += *count;
-    if (*count < buffer.size()) {
+    if (*count < buffer_.size()) {
       break;
     }
   }
