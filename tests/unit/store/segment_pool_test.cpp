@@ -54,6 +54,54 @@ TEST_CASE("the writer waits when the log has as many segments as may wait for ta
   CHECK(pool.spare_count() == 1);
 }
 
+TEST_CASE("in a burst several spares are made ahead, and tables wait until half may be used",
+          "[store][pool]") {
+  io::MemoryFileSystem files;
+  REQUIRE(files.make_directory("/store", 0700).is_ok());
+  SegmentPool pool(files,
+                   {.directory = "/store", .segment_bytes = 1_MiB, .backlog_segments_max = 4});
+  REQUIRE(pool.make_one().value());
+  CHECK_FALSE(pool.make_one().value());
+  CHECK_FALSE(pool.has_burst());
+  pool.hurry();
+  CHECK(pool.has_burst());
+  while (pool.make_one().value()) {
+  }
+  CHECK(pool.spare_count() == 5);
+  REQUIRE(pool.take().has_value());
+  CHECK(pool.has_burst());
+  REQUIRE(pool.take().has_value());
+  CHECK_FALSE(pool.has_burst());
+}
+
+TEST_CASE("a stock that the budget does not allow is no failure", "[store][pool]") {
+  io::MemoryFileSystem files;
+  REQUIRE(files.make_directory("/store", 0700).is_ok());
+  SegmentPool pool(files,
+                   {.directory = "/store", .segment_bytes = 1_MiB, .disk_budget_bytes = 3_MiB});
+  pool.hurry();
+  while (pool.make_one().value()) {
+  }
+  CHECK(pool.spare_count() > 0);
+  CHECK(pool.spare_count() < 5);
+  CHECK(pool.failure().is_ok());
+}
+
+TEST_CASE("of a pool that is trimmed the first spare stays", "[store][pool]") {
+  io::MemoryFileSystem files;
+  REQUIRE(files.make_directory("/store", 0700).is_ok());
+  SegmentPool pool(files, {.directory = "/store", .segment_bytes = 1_MiB});
+  pool.hurry();
+  while (pool.make_one().value()) {
+  }
+  const std::uint64_t bytes = pool.file_bytes();
+  pool.trim();
+  CHECK(pool.spare_count() == 1);
+  CHECK(pool.file_bytes() == bytes - 4_MiB);
+  CHECK(files.info(segment_path("/store", 1)).has_value());
+  CHECK_FALSE(files.info(segment_path("/store", 2)).has_value());
+}
+
 TEST_CASE("what is given back beyond the budget is removed", "[store][pool]") {
   io::MemoryFileSystem files;
   REQUIRE(files.make_directory("/store", 0700).is_ok());
