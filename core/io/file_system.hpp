@@ -124,7 +124,7 @@ class FileSystem {
                                 std::uint32_t mode) = 0;                      // EEXIST is a failure
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
   virtual Status link(const std::string& from, const std::string& to) = 0;
-  virtual Status remove(const std::string& path) = 0;  // a file, not a directory
+  virtual Status remove(const std::string& path) = 0;            // a file, not a directory
   virtual Status remove_directory(const std::string& path) = 0;  // an empty one
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(
