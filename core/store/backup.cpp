@@ -296,7 +296,10 @@ class Backup final {
     if (!view.log.manifest.manifest) {
       return {};
     }
-    const Manifest& manifest = *view.log.manifest.manifest;
+    Manifest manifest = *view.log.manifest.manifest;
+    if (view.log.manifest.is_rebuilt) {
+      manifest.version = view.log.manifest.highest_version + 1;  // 0 is never written
+    }
     const std::string name = manifest_file_name(manifest.version);
     if (!manifest_name_.empty()) {
       KIFA_TRY(remove_if_there(in(partial_, manifest_name_)));

@@ -194,4 +194,13 @@ Result<CheckpointMap> read_checkpoints(io::FileSystem& files, const std::string&
   return checkpoints;
 }
 
+Result<CheckpointsRef> name_checkpoints(io::FileSystem& files, const std::string& directory,
+                                        const StoreId& store_id, std::uint64_t number) {
+  const std::string path = fmt::format("{}/{}", directory, checkpoints_file_name(number));
+  const auto bytes = read_whole_file(files, path, kFileBytesMax);
+  KIFA_TRY(bytes.status());
+  KIFA_TRY(decode_checkpoints(*bytes, store_id, number).status());
+  return CheckpointsRef{.number = number, .bytes = bytes->size(), .crc = stored_crc(*bytes)};
+}
+
 }  // namespace kifa::store

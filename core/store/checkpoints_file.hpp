@@ -39,4 +39,8 @@ Result<CheckpointsRef> write_checkpoints(io::FileSystem& files, const std::strin
 Result<CheckpointMap> read_checkpoints(io::FileSystem& files, const std::string& directory,
                                        const StoreId& store_id, const CheckpointsRef& named);
 
+// What a manifest would say about the file of that number. corrupt: it does not hold.
+Result<CheckpointsRef> name_checkpoints(io::FileSystem& files, const std::string& directory,
+                                        const StoreId& store_id, std::uint64_t number);
+
 }  // namespace kifa::store

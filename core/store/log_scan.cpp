@@ -52,9 +52,12 @@ class ForwardPass final {
                .next_event = header.first_event,
                .totals = header.before};
     }
-    if (first == 0 && scan_.flushed().mark.at.segment == 0 && header.first_lsn > 1) {
-      // No manifest says where these records are: they are gone with it.
+    if (first == 0 && scan_.flushed().mark.at.segment == 0) {
       mark_.next_lsn = {1};
+    }
+    if (first == 0 && mark_.at.offset == std::uint64_t{2} * header.block_bytes &&
+        header.first_lsn > mark_.next_lsn.value) {
+      // No manifest says where these records are: they are gone with it.
       lose(mark_.at, {header.first_lsn}, "the manifest and what was before this segment are lost");
     }
     durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
@@ -417,8 +420,9 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
 std::vector<std::string> side_damages_of(const LogScan& scan, std::string_view directory) {
   std::vector<std::string> texts;
   for (const DamagedFile& file : scan.manifest.damaged) {
-    texts.push_back(fmt::format("{}: {}; the store goes on from an older manifest and its log",
-                                directory, file.why));
+    texts.push_back(fmt::format(
+        "{}: {}; the store goes on from {} and its log", directory, file.why,
+        scan.manifest.is_rebuilt ? "what its tables say of themselves" : "an older manifest"));
   }
   if (!scan.lost_checkpoints.empty()) {
     texts.push_back(

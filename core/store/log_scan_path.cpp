@@ -1,4 +1,5 @@
 #include "core/store/log_scan_path.hpp"
+#include "core/store/manifest_rebuild.hpp"
 
 #include <fmt/format.h>
 
@@ -208,6 +209,25 @@ void walk_back(io::FileSystem& files, const LogScanOptions& options, Candidates&
   std::ranges::reverse(scan.path);
 }
 
+// The manifest is lost, but the tables say what they hold.
+Status go_on_without_manifest(io::FileSystem& files, const std::string& directory, LogScan& scan) {
+  auto rebuilt = rebuild_manifest(files, directory, scan);
+  KIFA_TRY(rebuilt.status());
+  if (!*rebuilt) {
+    return {};
+  }
+  const Position from = (*rebuilt)->flushed.mark.at;
+  scan.manifest.manifest = std::move(*rebuilt);
+  scan.manifest.is_rebuilt = true;
+  std::erase_if(scan.path, [&from](const LogSegment& segment) {
+    return segment.header.number < from.segment;
+  });
+  if (!scan.path.empty() && scan.path.front().header.number == from.segment) {
+    scan.path.front().begin = from.offset;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string segment_path(std::string_view directory, std::uint64_t number) {
@@ -246,6 +266,9 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
   }
   if (scan.status && scan.status->store_id == scan.store_id) {
     scan.evidence = scan.status->durable;
+  }
+  if (!scan.manifest.manifest && !options.live_end) {
+    KIFA_TRY(go_on_without_manifest(files, options.directory, scan));
   }
   scan.evidence = std::max(scan.evidence, scan.flushed().mark.at);
   for (const auto& [number, candidate] : candidates) {

@@ -500,8 +500,8 @@ void LogWriter::make_durable(FramePtr frame) {
   free_frame(std::move(frame));
 }
 
+// First for other processes: who asks here must not find that a reader has seen less.
 void LogWriter::publish_durable() {
-  durable_lsn_.store(durable_.next_lsn.value - 1, std::memory_order_release);
   StatusSlot slot;
   slot.state = closing_ && is_idle() ? StatusState::stopped : StatusState::serving;
   slot.store_id = start_.store_id;
@@ -520,6 +520,7 @@ void LogWriter::publish_durable() {
     report_(Severity::warning,
             status.with_context("readers cannot be told how far the log is durable").message());
   }
+  durable_lsn_.store(durable_.next_lsn.value - 1, std::memory_order_release);
 }
 
 // ---- sync points and watermarks ----

@@ -313,7 +313,8 @@ ClockFacts Maintenance::clock_facts() const {
 std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) {
   const StoreOptions& options = parts_.options;
   const std::int64_t now = clock_.now_mono_ns();
-  if ((options.retention_age.count() == 0 && options.retention_bytes == 0) ||
+  if ((options.retention_age.count() == 0 && options.retention_bytes == 0 &&
+       options.retention_records == 0) ||
       manifest.tables.empty() ||
       (now < retention_at_ns_ && manifest.version == retention_version_)) {
     return std::nullopt;
@@ -329,10 +330,15 @@ std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) 
   const bool plausible = is_plausible(manifest.clock, facts, options.trust_clock);
   const auto held = lowest_needed_lsn(
       *cursors, plausible ? std::optional(facts.unix_ns) : std::optional<std::int64_t>());
+  const std::uint64_t durable = parts_.writer.durable_lsn().value;
+  Lsn purge_below;
+  if (options.retention_records != 0 && durable > options.retention_records) {
+    purge_below = {durable + 1 - options.retention_records};
+  }
   RetentionAnswer answer = decide_retention({.manifest = manifest,
                                              .policy = {.age_max = options.retention_age,
                                                         .bytes_max = options.retention_bytes,
-                                                        .purge_below = {},
+                                                        .purge_below = purge_below,
                                                         .trusts_clock = options.trust_clock},
                                              .now = facts,
                                              .lowest_held = held,
@@ -361,9 +367,9 @@ Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answe
   event.first_lost = first;
   event.last_lost = last;
   event.records = records;
-  event.text = fmt::format(
-      "retention removes LSN {} to {}, {}", first.value, last.value,
-      answer.is_for_age ? "older than the age that is kept" : "more bytes than are kept");
+  event.text =
+      fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
+                  answer.is_for_age ? "older than the age that is kept" : "more than is kept");
   if (!mutant_is(Mutant::purge_not_told)) {
     parts_.writer.add_event(std::move(event));
   }

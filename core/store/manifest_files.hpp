@@ -25,6 +25,7 @@ struct LoadedManifest {
   std::vector<DamagedFile> damaged;       // not removed by anybody here
   std::vector<std::string> unfinished;    // temporary files of a writer that was cut short
   std::vector<std::string> names;         // everything in the directory, sorted
+  bool is_rebuilt = false;                // `manifest` is what tables and log say (version 0)
   std::uint64_t highest_version = 0;      // in any name of a manifest
   std::uint64_t highest_file_number = 0;  // in any name of a table or checkpoints file
   // A higher version than `manifest` is there and damaged: the state is an older one.

@@ -28,11 +28,15 @@ class TableSettling final {
   Status run() {
     outdated_ = why_outdated(scan_);
     unknown_ = unknown_files(scan_.manifest.manifest.value_or(Manifest()), scan_.manifest.names);
+    if (scan_.manifest.is_rebuilt) {
+      unknown_ = superseded_tables();
+    }
     KIFA_TRY(find_missing());
     KIFA_TRY(refuse());
     // A version that was once durable is never used again, also when its file is gone.
     std::uint64_t& highest = scan_.manifest.highest_version;
     highest = std::max(highest, named_manifest_version(scan_));
+    KIFA_TRY(keep_rebuilt());
     KIFA_TRY(move_aside());
     if (outdated_.empty()) {
       remove_unknown();
@@ -44,7 +48,37 @@ class TableSettling final {
   [[nodiscard]] std::string path_of(const std::string& name) const {
     return fmt::format("{}/{}", options_.directory, name);
   }
+  [[nodiscard]] std::string goes_on_from() const {
+    if (scan_.manifest.is_rebuilt) {
+      const auto& tables = scan_.manifest.manifest->tables;
+      return fmt::format("what {} tables say of themselves (LSN {} to {}) and its log",
+                         tables.size(), tables.front().first.value, tables.back().last.value);
+    }
+    return version_of(scan_) == 0 ? std::string("its log")
+                                  : fmt::format("manifest {}", version_of(scan_));
+  }
   void tell(const std::string& text) const { environment_.report(Severity::error, text); }
+
+  // Tables and checkpoints of which the rebuilt manifest makes no use.
+  [[nodiscard]] std::vector<std::string> superseded_tables() const {
+    const Manifest& manifest = *scan_.manifest.manifest;
+    std::vector<std::string> found = superseded_files(manifest, manifest, scan_.manifest.names, {});
+    std::erase_if(found, [](const std::string& name) { return manifest_version_of(name); });
+    return found;
+  }
+
+  // The process that wrote these tables may have been killed before it synced them.
+  Status keep_rebuilt() {
+    if (!scan_.manifest.is_rebuilt) {
+      return {};
+    }
+    for (const TableInfo& table : scan_.manifest.manifest->tables) {
+      auto file = files_.open(path_of(table_file_name(table.number)), {.access = io::Access::read});
+      KIFA_TRY(file.status());
+      KIFA_TRY((*file)->sync_all());
+    }
+    return files_.sync_directory(options_.directory);
+  }
 
   // Tables that the manifest names and that are not there, or not as large as they were written.
   Status find_missing() {
@@ -108,8 +142,7 @@ class TableSettling final {
   Status move_aside() {
     if (!outdated_.empty()) {
       tell(fmt::format("{}: {}; the store goes on from {}", options_.directory, outdated_,
-                       version_of(scan_) == 0 ? std::string("its log")
-                                              : fmt::format("manifest {}", version_of(scan_))));
+                       goes_on_from()));
     }
     bool moved = false;
     for (const DamagedFile& damaged : scan_.manifest.damaged) {
@@ -176,6 +209,9 @@ std::string why_outdated(const LogScan& scan) {
     return fmt::format("manifest {} is missing", named);
   }
   // What the log does not hold any more was in tables.
+  if (scan.manifest.is_rebuilt) {
+    return "there is no manifest";
+  }
   if (version == 0 && !scan.path.empty() && !scan.path.front().rebuilt &&
       scan.path.front().header.first_lsn > 1) {
     return fmt::format("there is no manifest, and the log begins at LSN {}",

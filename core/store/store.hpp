@@ -46,10 +46,12 @@ struct StoreOptions {
   std::uint64_t log_backlog_bytes_max = 0;
   bool compaction_enabled = true;
   std::uint32_t compaction_threshold = 4;  // so many neighbouring tables are joined, at least 2
-  // Whole tables are removed, oldest first, when all of their records are older than this, or when
-  // all tables together are larger. Age counts only by a clock that can be believed. 0: never.
+  // Whole tables are removed, oldest first, when all of their records are older than this, when all
+  // tables together are larger, or when their LSNs are not among the last so many. Age counts only
+  // by a clock that can be believed. 0: never.
   std::chrono::nanoseconds retention_age{0};
   std::uint64_t retention_bytes = 0;
+  std::uint64_t retention_records = 0;
   bool trust_clock = false;        // the operator vouches for the wall clock
   bool refuse_corruption = false;  // on_corruption: refuse instead of continue
   bool allow_network = false;      // write to a network file system all the same

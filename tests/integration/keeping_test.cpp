@@ -82,7 +82,7 @@ TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
 }
 
 TEST_CASE("verify --repair keeps what can be read, records the rest and deletes nothing",
-          "[verify][repair]") {
+          "[verify][repair][W41]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
   ingest(data, generated_lines(1, kLines));
@@ -168,7 +168,7 @@ TEST_CASE("a backup is a store of its own, and nothing is overwritten", "[backup
   CHECK_FALSE(std::filesystem::exists(directory.file("x")));
 }
 
-TEST_CASE("stats tells of tables and what they take", "[stats]") {
+TEST_CASE("stats tells of tables and what they take", "[stats][W40]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
   ingest(data, generated_lines(1, kLines));

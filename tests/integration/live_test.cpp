@@ -143,7 +143,7 @@ TEST_CASE("what the pipe held at SIGTERM is stored", "[live][W20]") {
   CHECK(stats_number(data, "total_entries") == lines);
 }
 
-TEST_CASE("SIGUSR1 makes writing safer and SIGUSR2 faster, one step each", "[live]") {
+TEST_CASE("SIGUSR1 makes writing safer and SIGUSR2 faster, one step each", "[live][W40]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
   Process daemon(kifa({"daemon", "--stdin", "-d", data, "--flush-mode", "normal"}));

@@ -57,6 +57,7 @@ class Kifa final : public sdk::Sink {
     options_.log_backlog_bytes_max = settings.size_bytes("wal_backlog_max");
     options_.retention_age = std::chrono::nanoseconds(settings.duration_ns("retention_age"));
     options_.retention_bytes = settings.size_bytes("retention_bytes");
+    options_.retention_records = static_cast<std::uint64_t>(settings.integer("retention_records"));
     options_.trust_clock = settings.boolean("trust_clock");
     options_.refuse_corruption = settings.text("on_corruption") == "refuse";
     options_.allow_network = settings.boolean("allow_network_fs");
@@ -207,6 +208,12 @@ constexpr auto kOptions = sdk::options(
     sdk::option::size("retention_bytes",
                       "The oldest tables are removed when all together are larger; 0: none is.")
         .by_default("0"),
+    sdk::option::integer("retention_records",
+                         "The oldest tables are removed when all of their records are older than "
+                         "the last so many; 0: none is.")
+        .unit("records")
+        .by_default("0")
+        .range(0, 1e15),
     sdk::option::boolean(
         "trust_clock",
         "Age counts although no time server confirms the clock: it is set by hand, "

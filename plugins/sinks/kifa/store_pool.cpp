@@ -34,6 +34,8 @@ Difference first_difference(const store::StoreOptions& a, const store::StoreOpti
       {"retention_age", std::to_string(a.retention_age.count()) + "ns",
        std::to_string(b.retention_age.count()) + "ns"},
       {"retention_bytes", std::to_string(a.retention_bytes), std::to_string(b.retention_bytes)},
+      {"retention_records", std::to_string(a.retention_records),
+       std::to_string(b.retention_records)},
       {"trust_clock", yes_no(a.trust_clock), yes_no(b.trust_clock)},
       {"sync_records", std::to_string(a.sync_records), std::to_string(b.sync_records)},
       {"sync_bytes", std::to_string(a.sync_bytes), std::to_string(b.sync_bytes)},

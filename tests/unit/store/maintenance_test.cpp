@@ -113,7 +113,7 @@ TEST_CASE("a checkpoint survives the flush of its frame and every reopening", "[
   }
 }
 
-TEST_CASE("retention by bytes removes the oldest tables, and says so", "[store][retention]") {
+TEST_CASE("retention by bytes removes the oldest tables, and says so", "[store][retention][W41]") {
   TablesFixture fixture;
   fixture.options.retention_bytes = 2_MiB;
   fixture.options.compaction_enabled = false;
@@ -132,6 +132,25 @@ TEST_CASE("retention by bytes removes the oldest tables, and says so", "[store][
   CHECK(std::ranges::any_of(contents.events, is_purge));
   REQUIRE(store->close().is_ok());
   CHECK(fixture.stats().purged_through >= stats.purged_through);
+}
+
+TEST_CASE("retention by LSN keeps the last records, whole tables at a time",
+          "[store][retention][W41]") {
+  TablesFixture fixture;
+  fixture.options.retention_records = 100;
+  fixture.options.compaction_enabled = false;
+  auto store = fixture.open();
+  fixture.append(*store, 1, 1500);
+  fixture.clock.advance(std::chrono::minutes(2));
+  fixture.work(*store);
+  const StoreStats stats = fixture.stats();
+  CHECK(stats.purged_through.value > 0);
+  CHECK(stats.purged_through.value <= 1400);
+  const Contents contents = read_all(*fixture.read());
+  CHECK(contents.payloads.size() >= 100);
+  CHECK(contents.payloads.size() == stats.total_entries);
+  CHECK(contents.payloads.back() == text_of(1500, 20'000));
+  REQUIRE(store->close().is_ok());
 }
 
 TEST_CASE("a hold keeps what retention would remove", "[store][retention]") {

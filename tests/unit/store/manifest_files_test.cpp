@@ -91,7 +91,7 @@ TEST_CASE("the numbers of all names are seen, whatever the files hold", "[store]
 }
 
 TEST_CASE("each changed byte of the newest manifest leads back to the one before",
-          "[store][manifest]") {
+          "[store][manifest][W7]") {
   Disk disk;
   put(disk.files, disk.newer);
   const std::size_t bytes = encode_manifest(disk.newer).size();
@@ -164,7 +164,7 @@ TEST_CASE("a version is never written twice", "[store][manifest]") {
   CHECK(loaded(disk.files).manifest == disk.older);
 }
 
-TEST_CASE("a temporary file that was left behind is no obstacle", "[store][manifest]") {
+TEST_CASE("a temporary file that was left behind is no obstacle", "[store][manifest][W4]") {
   Disk disk;
   REQUIRE(disk.files
               .open(disk.path_of(disk.newer) + ".tmp",
@@ -242,7 +242,7 @@ TEST_CASE("a failed sync of the directory is told as uncertain", "[store][manife
 }
 
 TEST_CASE("a power cut at any point of a write leaves the old or the new version, never nothing",
-          "[store][manifest][crash]") {
+          "[store][manifest][crash][W4]") {
   Disk disk({.spoils_sectors = true});
   put(disk.files, disk.newer);
   const std::size_t written = disk.files.event_count();

@@ -2,6 +2,7 @@
 
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/manifest_edit.hpp"
+#include "core/store/verify.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
 
 using namespace kifa;                  // NOLINT: a test
@@ -19,6 +20,14 @@ std::string add_unknown_table(UpkeepFixture& fixture, std::uint64_t number) {
   REQUIRE((*file)->write_at(as_byte_view("begun"), 0, io::WriteMode::durable).has_value());
   REQUIRE(fixture.files.sync_directory("/store").is_ok());
   return name;
+}
+
+void remove_manifests(UpkeepFixture& fixture) {
+  for (const std::string& name : fixture.names()) {
+    if (manifest_version_of(name)) {
+      REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
+    }
+  }
 }
 
 }  // namespace
@@ -90,28 +99,65 @@ TEST_CASE("the tables of a manifest that vanished are moved aside", "[open]") {
   fixture.check_all(80);
 }
 
-TEST_CASE("without any manifest the tables stay and the loss is told with its LSNs", "[open]") {
+TEST_CASE("without any manifest the tables say what they hold, and the store goes on",
+          "[open][W7][W8]") {
   UpkeepFixture fixture;
   fixture.fill(200);
   const Manifest before = fixture.manifest();
-  for (const std::string& name : fixture.names()) {
-    if (manifest_version_of(name)) {
-      REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
+  REQUIRE_FALSE(before.tables.empty());
+  remove_manifests(fixture);
+  fixture.check_all(200);
+  for (int opening = 0; opening < 2; ++opening) {
+    auto store = fixture.open();
+    CHECK(fixture.has_reported("tables say of themselves (LSN 1 to "));
+    for (const TableInfo& table : before.tables) {
+      CHECK(fixture.is_there(table_file_name(table.number)));
     }
+    REQUIRE(store->close().is_ok());
+    fixture.check_all(200);
   }
   auto store = fixture.open();
-  for (const TableInfo& table : before.tables) {
-    CHECK(fixture.is_there(table_file_name(table.number) + ".orphan"));
-  }
+  REQUIRE(store->durable_lsn() == Lsn{200});
+  REQUIRE(store->close().is_ok());
+  fixture.fill(400);
+  fixture.check_all(400);
+  CHECK(fixture.manifest().last_anchor != Digest{});
+  const auto report = verify_store(fixture.files, {.directory = "/store"});
+  REQUIRE(report.has_value());
+  CHECK(report->faults == 0);
+}
+
+TEST_CASE("without any manifest and the oldest table the others are read", "[open]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(200);
+  const Manifest before = fixture.manifest();
+  REQUIRE(before.tables.size() > 1);
+  remove_manifests(fixture);
+  REQUIRE(
+      fixture.files.remove(fixture.path(table_file_name(before.tables.front().number))).is_ok());
+  auto store = fixture.open();
+  CHECK(fixture.has_reported("(LSN " + std::to_string(before.tables[1].first.value) + " to "));
   REQUIRE(store->close().is_ok());
   const Contents contents = read_all(*fixture.read());
-  REQUIRE_FALSE(contents.lsns.empty());
+  REQUIRE(contents.lsns.size() == 200 - before.tables.front().last.value);
+  CHECK(contents.lsns.front() == before.tables[1].first);
   CHECK(contents.lsns.back() == Lsn{200});
-  const auto gap = std::ranges::find_if(
-      contents.events, [](const Event& event) { return event.kind == EventKind::gap; });
-  REQUIRE(gap != contents.events.end());
-  CHECK(gap->first_lost == Lsn{1});
-  CHECK(gap->last_lost == Lsn{contents.lsns.front().value - 1});
+}
+
+TEST_CASE("of tables without a manifest those that do not join the newest are kept aside",
+          "[open]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(200);
+  const Manifest before = fixture.manifest();
+  REQUIRE(before.tables.size() > 2);
+  remove_manifests(fixture);
+  REQUIRE(fixture.files.remove(fixture.path(table_file_name(before.tables[1].number))).is_ok());
+  auto store = fixture.open();
+  CHECK(fixture.is_there(table_file_name(before.tables[0].number) + ".orphan"));
+  REQUIRE(store->close().is_ok());
+  CHECK(read_all(*fixture.read()).lsns.front() == before.tables[2].first);
 }
 
 TEST_CASE("a table that is missing is told with its LSNs, and the rest can be read", "[open]") {

@@ -136,7 +136,7 @@ TEST_CASE("an anchor is written and read as text, and anything else is refused",
   }
 }
 
-TEST_CASE("every damaged byte of a table is a fault that names the file", "[verify]") {
+TEST_CASE("every damaged byte of a table is a fault that names the file", "[verify][W23]") {
   UpkeepFixture fixture;
   fixture.fill(40);
   const TableInfo table = fixture.manifest().tables.front();
