@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -28,7 +27,6 @@ constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
 constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
 constexpr std::chrono::seconds kFlushTimeout{10};
-constexpr int kNice = 19;
 // After a burst there may be more in the log than can be made into tables while somebody waits for
 // the end; it is as safe there, and goes on at the next open.
 constexpr std::int64_t kCloseNs = 2 * kSecondNs;
@@ -74,11 +72,7 @@ Maintenance::Maintenance(Parts parts, CheckpointMap flushed_checkpoints)
       flushed_(parts_.keeper.current()->flushed.mark) {}
 
 void Maintenance::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    // Input comes first: the log holds a long burst, and writers wait for it only when it is full.
-    ::setpriority(PRIO_PROCESS, 0, kNice);
-    run(stop);
-  });
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   ::pthread_setname_np(thread_.native_handle(), "kifa-tables");
 }
 

@@ -52,6 +52,40 @@ TEST_CASE("a million lines through stdin come back dense and byte for byte", "[b
   check_records(data, "generated", std::to_string(kBulkLines));
 }
 
+// `count` lines of about 200 bytes times `times`, while tables are made with the default settings.
+void ingest_wide(std::uint64_t count, std::size_t times) {
+  count = kSmall ? count / 50 : count;
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  Process daemon(kifa({"daemon", "--stdin", "-d", data}));
+  std::string lines;
+  for (std::uint64_t number = 1; number <= count; ++number) {
+    const std::string line = generated_line(number);
+    for (std::size_t i = 1; i < times; ++i) {
+      lines += line + ' ';
+    }
+    lines += line + '\n';
+    if (lines.size() >= 1U << 20U || number == count) {
+      REQUIRE(daemon.feed(lines));
+      lines.clear();
+    }
+  }
+  daemon.close_input();
+  const Ending ended = daemon.wait();
+  INFO(ended.err);
+  REQUIRE(ended.exit_code == 0);
+  const std::string stats = stats_json(data);
+  CHECK(json_number(stats, "total_entries") == count);
+  CHECK(json_number(stats, "durable_lsn") == count);
+  CHECK(json_number(stats, "gaps") == 0);
+  check_records(data, "generated", std::to_string(count) + "x" + std::to_string(times));
+}
+
+TEST_CASE("longer lines come back dense and byte for byte while tables are made", "[bulk][W1]") {
+  ingest_wide(60'000, 10);
+  ingest_wide(400'000, 5);
+}
+
 // Every byte value, CRs in all places, empty lines, no LF at the end.
 std::string random_text(std::uint64_t seed) {
   std::mt19937_64 random(seed);

@@ -1,6 +1,7 @@
 """Checks what `kifa query --format json` prints with Python's own JSON parser.
 
 check_records.py KIFA DATA_DIR generated COUNT      the lines of generated_lines.hpp
+check_records.py KIFA DATA_DIR generated COUNTxN    each of them N times, with spaces between
 check_records.py KIFA DATA_DIR file PATH            the lines of a file, byte for byte
 check_records.py KIFA DATA_DIR file-strip-cr PATH   the same without one CR before each LF
 
@@ -13,7 +14,13 @@ import subprocess
 import sys
 
 
-def generated(count):
+def generated(argument):
+    count, _, times = argument.partition("x")
+    for line in generated_once(int(count)):
+        yield b" ".join([line] * int(times or 1))
+
+
+def generated_once(count):
     mask = (1 << 64) - 1
     factors = [(0x9E3779B97F4A7C15 * (2 * i + 1)) & mask for i in range(11, -1, -1)]
     shape = "%016x" * 12
@@ -75,7 +82,7 @@ def check(lines, expected):
 def main():
     kifa, data_dir, kind, argument = sys.argv[1:]
     if kind == "generated":
-        expected = generated(int(argument))
+        expected = generated(argument)
     else:
         expected = of_file(argument, kind == "file-strip-cr")
     command = [kifa, "query", "-d", data_dir, "--format", "json"]
