@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -22,6 +23,10 @@ struct FoundTable {
   TableInfo info;
   Digest previous_anchor{};  // that its first piece chains to
   [[nodiscard]] std::uint64_t next_event() const { return info.first_event + info.events; }
+  // Of tables that follow each other the later one has the higher value.
+  [[nodiscard]] std::pair<Lsn, std::uint64_t> begins_at() const {
+    return {info.first, info.first_event};
+  }
 };
 
 class Rebuild final {
@@ -82,6 +87,9 @@ class Rebuild final {
   // From the newest table backwards along the hash chain. Of tables that end with the same piece,
   // inputs and output of a compaction, the one that reaches back furthest is taken.
   void choose_tables() {
+    for (const FoundTable& each : found_) {
+      by_last_anchor_.emplace(each.info.last_anchor, &each);
+    }
     const auto is_earlier_end = [](const FoundTable& a, const FoundTable& b) {
       return std::tuple(a.info.last, a.next_event(), b.info.first, a.info.number) <
              std::tuple(b.info.last, b.next_event(), a.info.first, b.info.number);
@@ -99,16 +107,13 @@ class Rebuild final {
 
   [[nodiscard]] const FoundTable* predecessor_of(const FoundTable& table) const {
     const FoundTable* best = nullptr;
-    for (const FoundTable& each : found_) {
+    const auto [begin, end] = by_last_anchor_.equal_range(table.previous_anchor);
+    for (auto at = begin; at != end; ++at) {
+      const FoundTable& each = *at->second;
       const bool fits = each.info.last.next() == table.info.first &&
                         each.next_event() <= table.info.first_event &&
-                        each.info.last_anchor == table.previous_anchor;
-      const bool is_new = std::ranges::none_of(manifest_.tables, [&each](const TableInfo& taken) {
-        return taken.number == each.info.number;
-      });
-      if (fits && is_new &&
-          (best == nullptr || std::pair(best->info.first, best->info.first_event) >
-                                  std::pair(each.info.first, each.info.first_event))) {
+                        each.begins_at() < table.begins_at();
+      if (fits && (best == nullptr || each.begins_at() < best->begins_at())) {
         best = &each;
       }
     }
@@ -212,6 +217,7 @@ class Rebuild final {
   const std::string& directory_;
   const LogScan& scan_;
   std::vector<FoundTable> found_;
+  std::multimap<Digest, const FoundTable*> by_last_anchor_;
   std::uint64_t next_event_ = 1;  // behind the last table
   Manifest manifest_;
 };
