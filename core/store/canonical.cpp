@@ -83,8 +83,8 @@ struct PieceHasher::Context {
       EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
 
-  void begin() { KIFA_ASSERT(EVP_DigestInit_ex(state.get(), algorithm.get(), nullptr) == 1); }
-  void update(const void* from, std::size_t bytes) {
+  void begin() const { KIFA_ASSERT(EVP_DigestInit_ex(state.get(), algorithm.get(), nullptr) == 1); }
+  void update(const void* from, std::size_t bytes) const {
     KIFA_ASSERT(EVP_DigestUpdate(state.get(), from, bytes) == 1);
   }
 };

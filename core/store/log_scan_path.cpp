@@ -276,11 +276,10 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
     // damaged, and not ours to use again.
     const bool after_log = number > scan.evidence.segment &&
                            (scan.path.empty() || number > scan.path.back().header.number);
-    if (number < scan.flushed().mark.at.segment) {
-      scan.dead.push_back(number);  // whatever is in it, it is in tables
-    } else if (!candidate.found) {
+    const bool is_flushed = number < scan.flushed().mark.at.segment;  // whatever is in it
+    if (!is_flushed && !candidate.found) {
       (after_log ? scan.spares : scan.suspects).push_back(number);
-    } else if (!on_path(number)) {
+    } else if (is_flushed || !on_path(number)) {
       scan.dead.push_back(number);
     }
   }

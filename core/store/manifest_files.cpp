@@ -83,7 +83,7 @@ Result<bool> look(io::FileSystem& files, const std::string& directory, LoadedMan
   for (const std::uint64_t version : loaded.versions | std::views::reverse) {
     Result<Manifest> manifest = read_version(files, directory, version);
     if (!manifest) {
-      const Status failure = manifest.error();
+      const Status& failure = manifest.error();
       if (failure.code() == Code::not_found) {
         if (!loaded.manifest) {
           return false;

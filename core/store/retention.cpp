@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kMinuteNs = 60 * kSecondNs;
-constexpr std::int64_t kDayNs = 24 * 60 * kMinuteNs;
+constexpr std::int64_t kDayNs = std::int64_t{24} * 60 * kMinuteNs;
 constexpr std::int64_t kEarliestUnixNs = 1'735'689'600 * kSecondNs;  // 2025-01-01
 
 std::int64_t saturated_sum(std::int64_t a, std::int64_t b) {

@@ -37,10 +37,10 @@ struct TableVerdict {
 // Threads: confined.
 class TableVerifier final {
  public:
-  TableVerifier(io::FileSystem& files, const std::string& directory, std::optional<Lsn> anchor_last,
+  TableVerifier(io::FileSystem& files, std::string directory, std::optional<Lsn> anchor_last,
                 std::function<void(const VerifyFault&)> on_fault)
       : files_(files),
-        directory_(directory),
+        directory_(std::move(directory)),
         anchor_last_(anchor_last),
         on_fault_(std::move(on_fault)) {}
 

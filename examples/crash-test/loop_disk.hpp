@@ -38,7 +38,7 @@ class LoopDisk final {
   void keep_image() { keeps_image_ = true; }
 
  private:
-  explicit LoopDisk(std::string directory, std::string type)
+  LoopDisk(const std::string& directory, std::string type)
       : type_(std::move(type)),
         image_(directory + "/disk.img"),
         outer_(directory + "/disk"),
