@@ -191,7 +191,7 @@ class LengthPrefixed final : public sdk::Framing {
           if (high > 9 || low > 9) {
             return false;
           }
-          number = number * 100 + high * 10U + low;
+          number = number * 100 + std::uint64_t{high} * 10 + low;
           break;
         default:
           number = number << 8U | byte;
