@@ -55,13 +55,16 @@ std::uint64_t effective_segment_bytes(const StoreOptions& options) {
   return std::max(bytes, kSegmentBytesMin);
 }
 
+// One that only the manifest before the newest needs, one that is flushed, one that is written:
+// with fewer none would ever be free again.
+constexpr std::uint64_t kBacklogSegmentsMin = 3;
+
 std::uint64_t backlog_segments_of(const StoreOptions& options) {
   std::uint64_t bytes = options.log_backlog_bytes_max != 0 ? options.log_backlog_bytes_max : 1_GiB;
   if (options.disk_budget_bytes != 0) {
     bytes = std::min(bytes, options.disk_budget_bytes / 2);
   }
-  // Two are in use while one is full and nothing was flushed yet.
-  return std::max<std::uint64_t>(bytes / effective_segment_bytes(options), 2);
+  return std::max(bytes / effective_segment_bytes(options), kBacklogSegmentsMin);
 }
 
 }  // namespace
@@ -114,11 +117,13 @@ Status check_options(const StoreOptions& options) {
                         options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
                         options.compaction_threshold)};
   }
-  if (options.log_backlog_bytes_max != 0 && options.log_backlog_bytes_max < 2 * segment_bytes) {
-    return {Code::invalid,
-            fmt::format("wal_backlog_max {} contradicts the segment size {}: at least two segments "
-                        "must fit",
-                        options.log_backlog_bytes_max, segment_bytes)};
+  if (options.log_backlog_bytes_max != 0 &&
+      options.log_backlog_bytes_max < kBacklogSegmentsMin * segment_bytes) {
+    return {
+        Code::invalid,
+        fmt::format("wal_backlog_max {} contradicts the segment size {}: at least {} segments must "
+                    "fit",
+                    options.log_backlog_bytes_max, segment_bytes, kBacklogSegmentsMin)};
   }
   if (options.disk_budget_bytes != 0 &&
       options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {

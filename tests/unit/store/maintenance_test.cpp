@@ -113,6 +113,16 @@ TEST_CASE("a checkpoint survives the flush of its frame and every reopening", "[
   }
 }
 
+TEST_CASE("a log of fewer than three segments, which could never go on, is refused",
+          "[store][tables]") {
+  TablesFixture fixture;
+  fixture.options.log_backlog_bytes_max = 2 * fixture.options.segment_bytes;
+  const auto store = Store::open(
+      fixture.options, {.files = fixture.files, .clock = fixture.clock, .random_seed = 1});
+  REQUIRE_FALSE(store.has_value());
+  CHECK(store.error().message().find("at least 3 segments") != std::string::npos);
+}
+
 TEST_CASE("retention by bytes removes the oldest tables, and says so", "[store][retention][W41]") {
   TablesFixture fixture;
   fixture.options.retention_bytes = 2_MiB;
