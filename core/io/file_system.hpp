@@ -138,6 +138,14 @@ class FileSystem {
 // The files of this machine. Descriptors are never 0, 1 or 2 and are closed on exec.
 [[nodiscard]] FileSystem& posix_file_system();
 
+// Opens a file past the page cache, or through it where the file system refuses that; `is_direct`
+// tells which.
+struct OpenedFile {
+  std::unique_ptr<File> file;
+  bool is_direct = false;
+};
+Result<OpenedFile> open_past_cache(FileSystem& files, const std::string& path, OpenOptions options);
+
 // Memory for direct I/O: `bytes` aligned to 4096 or more, not initialised; released with the
 // object.
 class AlignedBuffer final {

@@ -148,6 +148,22 @@ Result<std::unique_ptr<FileWatch>> FileSystem::watch(const std::string& path) {
   return Status(Code::unsupported, fmt::format("cannot watch {}: not possible here", path));
 }
 
+Result<OpenedFile> open_past_cache(FileSystem& files, const std::string& path,
+                                   OpenOptions options) {
+  options.direct = true;
+  auto file = files.open(path, options);
+  const bool is_direct = file.has_value();
+  if (!file && file.error().code() == Code::unsupported) {
+    options.direct = false;
+    options.exclusive = false;  // it may have been made before it was refused
+    file = files.open(path, options);
+  }
+  if (!file) {
+    return file.error();
+  }
+  return OpenedFile{.file = std::move(*file), .is_direct = is_direct};
+}
+
 FileSystem& posix_file_system() {
   static PosixFileSystem files;
   return files;

@@ -377,12 +377,12 @@ Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answe
 
 // ---- the thread ----
 
-std::int64_t Maintenance::next_wake_ns() {
+std::int64_t Maintenance::next_wake_ns(bool is_waiting) {
   const std::int64_t now = clock_.now_mono_ns();
   if (now < retry_at_ns_) {
     return retry_at_ns_;
   }
-  if (parts_.pool.has_burst()) {
+  if (is_waiting) {
     return now + kBurstPollNs;
   }
   std::int64_t wake = parts_.keeper.has_superseded() ? last_edit_ns_ + kSettleAfterNs : kNever;
@@ -401,9 +401,11 @@ void Maintenance::run(const std::stop_token& stop) {
     if (do_some_work()) {
       continue;
     }
-    const std::int64_t wake = next_wake_ns();
+    const bool is_waiting = parts_.pool.has_burst();  // then a frame is no reason to look
+    const std::int64_t wake = next_wake_ns(is_waiting);
     const MutexLock lock(mutex_);
-    const auto poked = [this]() KIFA_NO_THREAD_SAFETY_ANALYSIS { return poked_; };
+    const auto poked = [this, is_waiting]()
+                           KIFA_NO_THREAD_SAFETY_ANALYSIS { return poked_ && !is_waiting; };
     if (wake == kNever) {
       changed_.wait(mutex_, stop, poked);
     } else {

@@ -75,7 +75,7 @@ class Maintenance final {
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);
   void report_damages(const std::vector<Damage>& damages);
-  [[nodiscard]] std::int64_t next_wake_ns();
+  [[nodiscard]] std::int64_t next_wake_ns(bool is_waiting);
   void run(const std::stop_token& stop);
 
   const Parts parts_;

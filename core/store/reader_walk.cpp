@@ -77,8 +77,9 @@ Result<ReaderWalk::Pass> ReaderWalk::read_tables() {
     purged.after = manifest.purged.through;
     purged.first_lost = next_show_;
     purged.last_lost = manifest.purged.through;
-    purged.text = fmt::format("LSN {} to {} were removed by retention", next_show_.value,
-                              manifest.purged.through.value);
+    purged.text = fmt::format("LSN {} to {} were removed by retention{}", next_show_.value,
+                              manifest.purged.through.value,
+                              log_->manifest.is_rebuilt ? ", or are lost with the manifest" : "");
     advance(manifest.purged.through.next());
     done_ = !on_event_(purged);
   }

@@ -18,8 +18,8 @@ namespace {
 // large ones fill faster.
 constexpr std::size_t kPieceBytes = 64_KiB;
 constexpr std::size_t kHurryPieceBytes = 1_MiB;
-// In a burst, filling competes with the log for the disk and loses: a stock that it can work off
-// keeps it going (a third more records a second than with one spare).
+// In a burst, filling competes with the log for the disk and loses: with a stock to work off, the
+// log waited 20 ms instead of 350 ms for spares over 700 MiB of input.
 constexpr std::size_t kHurrySpares = 5;
 constexpr std::chrono::milliseconds kHurryEndsAfter{100};  // with no spare taken
 // The rest of the backlog is left for what comes while tables are made at last.
@@ -116,11 +116,13 @@ Result<SegmentPool::Spare> SegmentPool::take() {
     work_ = true;
   }
   changed_.notify_all();
-  auto file = open_for_writing(segment_path(options_.directory, spare.number), false, spare.direct);
-  if (!file) {
-    return file.error();
+  auto opened = io::open_past_cache(files_, segment_path(options_.directory, spare.number),
+                                    {.access = io::Access::read_write});
+  if (!opened) {
+    return opened.error();
   }
-  spare.file = std::move(*file);
+  spare.file = std::move(opened->file);
+  spare.direct = opened->is_direct;
   return spare;
 }
 
@@ -177,29 +179,11 @@ bool SegmentPool::fits_budget(std::uint64_t more) const {
 
 std::size_t SegmentPool::wanted() const { return hurry_ ? kHurrySpares : 1; }
 
-Result<std::unique_ptr<io::File>> SegmentPool::open_for_writing(const std::string& path,
-                                                                bool exclusive, bool& direct) {
-  io::OpenOptions how{.access = io::Access::read_write,
-                      .create = exclusive,
-                      .exclusive = exclusive,
-                      .direct = true};
-  auto file = files_.open(path, how);
-  direct = file.has_value();
-  if (!file && file.error().code() == Code::unsupported) {
-    how.direct = false;
-    // Opening with O_DIRECT may have made the file before it was refused.
-    how.exclusive = false;
-    return files_.open(path, how);
-  }
-  return file;
-}
-
 Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
-  bool direct = false;
-  auto file = open_for_writing(path, true, direct);
-  if (!file) {
-    return file.error();
-  }
+  const auto opened = io::open_past_cache(
+      files_, path, {.access = io::Access::read_write, .create = true, .exclusive = true});
+  KIFA_TRY(opened.status());
+  io::File& file = *opened->file;
   io::AlignedBuffer zeros(kHurryPieceBytes, kBlockBytesMax);
   std::ranges::fill(zeros.span(), std::byte{0});
   for (std::uint64_t at = 0; at < bytes;) {
@@ -210,7 +194,7 @@ Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
       filled_bytes_ += piece;
     }
     piece = std::min<std::uint64_t>(piece, bytes - at);
-    const auto written = (*file)->write_at(zeros.span().first(piece), at, io::WriteMode::buffered);
+    const auto written = file.write_at(zeros.span().first(piece), at, io::WriteMode::buffered);
     if (!written) {
       return written.error();
     }
@@ -219,7 +203,7 @@ Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
       return {Code::no_space, fmt::format("cannot fill {}: the disk took nothing", path)};
     }
   }
-  return (*file)->sync_all();
+  return file.sync_all();
 }
 
 // Space for a few manifests, and for what the file system itself needs to change anything.

@@ -98,8 +98,6 @@ class SegmentPool final {
   Status make_reserve() KIFA_EXCLUDES(mutex_);
   [[nodiscard]] std::uint64_t reserve_bytes() const;
   Status name_spare(const std::string& path) KIFA_EXCLUDES(mutex_, naming_mutex_);
-  Result<std::unique_ptr<io::File>> open_for_writing(const std::string& path, bool exclusive,
-                                                     bool& direct);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
   void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);

@@ -212,12 +212,11 @@ Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint
 }
 
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path) {
-  Result<std::unique_ptr<io::File>> direct =
-      files.open(path, {.access = io::Access::read, .direct = true});
-  if (!direct && direct.error().code() == Code::unsupported) {
-    return files.open(path, {.access = io::Access::read});
+  auto opened = io::open_past_cache(files, path, {.access = io::Access::read});
+  if (!opened) {
+    return opened.error();
   }
-  return direct;
+  return std::move(opened->file);
 }
 
 }  // namespace kifa::store

@@ -55,6 +55,7 @@ std::uint64_t effective_segment_bytes(const StoreOptions& options) {
   return std::max(bytes, kSegmentBytesMin);
 }
 
+constexpr std::uint64_t kFlushBytesMin = 4_KiB;
 // One that only the manifest before the newest needs, one that is flushed, one that is written:
 // with fewer none would ever be free again.
 constexpr std::uint64_t kBacklogSegmentsMin = 3;
@@ -72,17 +73,6 @@ std::uint64_t backlog_segments_of(const StoreOptions& options) {
 std::uint64_t record_bytes_limit(const StoreOptions& options) {
   return std::min<std::uint64_t>(effective_segment_bytes(options) / 4,
                                  limits::kRecordBytesMaxHighest);
-}
-
-namespace {
-
-constexpr std::chrono::seconds kCloseTimeout{30};
-constexpr std::uint64_t kFlushBytesMin = 4_KiB;
-constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
-
-std::uint64_t system_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
 }
 
 Status check_options(const StoreOptions& options) {
@@ -119,11 +109,12 @@ Status check_options(const StoreOptions& options) {
   }
   if (options.log_backlog_bytes_max != 0 &&
       options.log_backlog_bytes_max < kBacklogSegmentsMin * segment_bytes) {
-    return {
-        Code::invalid,
-        fmt::format("wal_backlog_max {} contradicts the segment size {}: at least {} segments must "
-                    "fit",
-                    options.log_backlog_bytes_max, segment_bytes, kBacklogSegmentsMin)};
+    return {Code::invalid,
+            fmt::format(
+                "wal_backlog_max {} is too small for segments of {} bytes: at least {} segments "
+                "must fit; make it {} or more, or segment_size_mib smaller",
+                options.log_backlog_bytes_max, segment_bytes, kBacklogSegmentsMin,
+                kBacklogSegmentsMin * segment_bytes)};
   }
   if (options.disk_budget_bytes != 0 &&
       options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {
@@ -136,6 +127,16 @@ Status check_options(const StoreOptions& options) {
     return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
   }
   return {};
+}
+
+namespace {
+
+constexpr std::chrono::seconds kCloseTimeout{30};
+constexpr std::size_t kToldMax = 5;  // damages and foreign files that are named one by one
+
+std::uint64_t system_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
 }
 
 class StoreImpl final : public Store {
@@ -517,6 +518,16 @@ void StoreImpl::add_events(const LogScan& scan) {
   for (const Damage& damage : scan.damages) {
     Event event = gap_event_of(damage, options_.directory);
     event.observed_unix_ns = environment_.clock.now_unix_ns();
+    writer_->add_event(std::move(event));
+  }
+  if (scan.manifest.is_rebuilt && scan.manifest.manifest->purged.through.value != 0) {
+    Event event;
+    event.kind = EventKind::recovery;
+    event.observed_unix_ns = environment_.clock.now_unix_ns();
+    event.text = fmt::format(
+        "the manifest is lost, and no table that is left holds LSN 1 to {}: retention "
+        "had removed them, or they are lost with it",
+        scan.manifest.manifest->purged.through.value);
     writer_->add_event(std::move(event));
   }
   if (!scan.lost_checkpoints.empty()) {

@@ -61,6 +61,10 @@ struct StoreOptions {
 // segment, and segments are small in a small disk_budget.
 [[nodiscard]] std::uint64_t record_bytes_limit(const StoreOptions& options);
 
+// Ok, or the first option that is impossible or contradicts another: `invalid`, with both values.
+// Store::open() asks first of all; who reads options from somebody asks to tell the place.
+[[nodiscard]] Status check_options(const StoreOptions& options);
+
 // What the store tells about itself while it works ("segment given up after an I/O error ..."). The
 // text is one sentence.
 enum class Severity : std::uint8_t { info, warning, error };

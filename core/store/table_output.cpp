@@ -29,17 +29,11 @@ Result<std::unique_ptr<TableOutput>> TableOutput::create(io::FileSystem& files,
                                                          const std::string& path) {
   const auto facts = files.facts(std::filesystem::path(path).parent_path());
   KIFA_TRY(facts.status());
-  io::OpenOptions how{
-      .access = io::Access::read_write, .create = true, .exclusive = true, .direct = true};
-  auto file = files.open(path, how);
-  if (!file && file.error().code() == Code::unsupported) {
-    how.direct = false;
-    how.exclusive = false;  // it may have been made before it was refused
-    file = files.open(path, how);
-  }
-  KIFA_TRY(file.status());
+  auto opened = io::open_past_cache(
+      files, path, {.access = io::Access::read_write, .create = true, .exclusive = true});
+  KIFA_TRY(opened.status());
   const std::size_t block = std::max<std::size_t>(facts->block_bytes, kBlockBytesMin);
-  return std::unique_ptr<TableOutput>(new TableOutput(files, path, std::move(*file), block));
+  return std::unique_ptr<TableOutput>(new TableOutput(files, path, std::move(opened->file), block));
 }
 
 TableOutput::~TableOutput() {

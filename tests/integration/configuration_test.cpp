@@ -53,6 +53,16 @@ TEST_CASE("a good file is told to be good", "[configuration]") {
   CHECK(fingerprint(directory.path()) == before);
 }
 
+TEST_CASE("options of the store that contradict each other are found by check too",
+          "[configuration]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("contradiction.yaml");
+  write_file(path,
+             replaced(kGood, "{ data_dir: data }", "{ data_dir: data, wal_backlog_max: 32MiB }"));
+  require_bad_config(directory, path,
+                     {"wal_backlog_max 33554432", "at least 3 segments", "50331648 or more"});
+}
+
 TEST_CASE("a store too small for what its framings let through is refused", "[configuration]") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("small.yaml");

@@ -68,7 +68,8 @@ class Kifa final : public sdk::Sink {
     options_.commit_delay = std::chrono::ceil<std::chrono::microseconds>(
         std::chrono::nanoseconds(settings.duration_ns("commit_delay")));
     options_.record_bytes_max = store::record_bytes_limit(options_);
-    return check_record_limit(segment_mib);
+    const sdk::Status limit = check_record_limit(segment_mib);
+    return limit.is_ok() ? to_sdk(store::check_options(options_)) : limit;
   }
 
   sdk::Status start() override {
