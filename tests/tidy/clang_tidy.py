@@ -74,7 +74,7 @@ def check(arguments, source):
     # system headers.
     try:
         run = subprocess.run(
-            [arguments.clang_tidy, "-p", str(arguments.build), "--quiet",
+            [arguments.clang_tidy, "-p", str(arguments.stamps), "--quiet",
              "--extra-arg=-Wno-error", str(source)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             timeout=SECONDS_PER_SOURCE_MAX, check=False, cwd=ROOT)
@@ -91,7 +91,8 @@ def main():
     parser.add_argument("--clang-tidy", default="clang-tidy-19")
     parser.add_argument("--build", type=pathlib.Path, required=True,
                         help="folder with compile_commands.json, made for clang")
-    parser.add_argument("--stamps", type=pathlib.Path, required=True)
+    parser.add_argument("--stamps", type=pathlib.Path, required=True,
+                        help="folder for the stamps and for the commands that clang-tidy reads")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("only", nargs="*",
                         help="check only sources whose path contains one of these")
@@ -101,6 +102,11 @@ def main():
                              capture_output=True, text=True).stdout
     entries = json.loads((arguments.build / "compile_commands.json").read_text())
     arguments.stamps.mkdir(parents=True, exist_ok=True)
+
+    # clang-tidy looks at a source once for each command that it finds for it; many are compiled
+    # twice, for a plugin and for its tests.
+    entries = list({entry["file"]: entry for entry in reversed(entries)}.values())
+    (arguments.stamps / "compile_commands.json").write_text(json.dumps(entries))
 
     cache = {}
     todo = {}
@@ -119,7 +125,7 @@ def main():
         stamp = arguments.stamps / name.replace("/", "__")
         digest = digest_of(entry, version, cache)
         if not stamp.is_file() or stamp.read_text() != digest:
-            todo.setdefault(name, (path, stamp, digest))
+            todo[name] = (path, stamp, digest)
 
     print(f"{len(todo)} sources to check", flush=True)
     failed = []
