@@ -161,7 +161,9 @@ void SinkWriter::write_group() {
   if (waiting() != 0 || flush_until_ || close_until_ || state_ == State::failing) {
     noticed_ = true;
   }
-  changed_.notify_all();
+  if (noticed_ || callers_ != 0) {  // waking the worker for nothing would cost every record
+    changed_.notify_all();
+  }
 }
 
 kifa_status SinkWriter::call_write(std::size_t count, std::uint32_t& taken, Status& failure) {

@@ -156,6 +156,7 @@ class SinkWriter final {
   std::size_t queued_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
 
   bool writing_ KIFA_GUARDED_BY(mutex_) = false;  // a data call is running: the sink's own lock
+  std::uint32_t callers_ KIFA_GUARDED_BY(mutex_) = 0;          // that wait for their turn
   std::vector<kifa_receipt> pending_ KIFA_GUARDED_BY(mutex_);  // of the group being written
   std::vector<Offer*> group_;             // of the running write; touched by its thread only
   std::vector<const kifa_batch*> views_;  // likewise

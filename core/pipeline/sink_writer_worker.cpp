@@ -227,9 +227,11 @@ void SinkWriter::shift_mode(std::int32_t step, std::uint64_t request) {
 // Calls of one instance never overlap: waits for its turn. False: the sink is stopped.
 bool SinkWriter::begin_call() {
   MutexLock lock(mutex_);
+  ++callers_;
   while (writing_) {
     changed_.wait(lock);
   }
+  --callers_;
   writing_ = state_ == State::running;
   return writing_;
 }
