@@ -41,6 +41,7 @@ constexpr std::string_view kUsage =
 
 struct Round {
   double raw_bandwidth = 0;
+  double raw_huge_bandwidth = 0;
   BulkRate bulk;
   Latency raw;
   Latency append;
@@ -56,6 +57,7 @@ Result<Round> run_round(const Setup& setup, RawDisk& disk) {
     return result.status();
   };
   KIFA_TRY(keep(round.raw_bandwidth, disk.bandwidth()));
+  KIFA_TRY(keep(round.raw_huge_bandwidth, disk.bandwidth(RawDisk::Memory::huge_page)));
   KIFA_TRY(keep(round.bulk, measure_bulk_ingest(setup)));
   KIFA_TRY(keep(round.raw, disk.latency(setup.single_count)));
   KIFA_TRY(keep(round.append, measure_append_durable(setup)));
@@ -87,6 +89,10 @@ void print_table(const Setup& setup, const std::vector<Round>& rounds) {
              "goal");
   fmt::print("{:<46} {:>6.0f} MiB/s {:>10} {:>8.2f}\n", "raw 1 MiB writes, one in flight",
              median_of(rounds, [](const Round& r) { return r.raw_bandwidth / kMebi; }), "", 1.0);
+  fmt::print(
+      "{:<46} {:>6.0f} MiB/s {:>10} {:>8.2f}\n", "the same from a huge page",
+      median_of(rounds, [](const Round& r) { return r.raw_huge_bandwidth / kMebi; }), "",
+      median_of(rounds, [](const Round& r) { return r.raw_huge_bandwidth / r.raw_bandwidth; }));
   fmt::print(
       "{:<46} {:>6.0f} MiB/s {:>10.0f} {:>8.2f}  at least 0.25\n",
       fmt::format("kifa daemon --stdin, {}-byte lines", setup.record_bytes),

@@ -1,16 +1,22 @@
 #include "tests/bench/raw_disk.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
-#include "core/io/file_system.hpp"
+#include "core/base/types.hpp"
 
 namespace kifa::bench {
 
@@ -32,10 +38,23 @@ Status write_whole(int fd, ByteView bytes, std::uint64_t offset, int flags) {
   return {};
 }
 
-io::AlignedBuffer buffer_of(std::size_t bytes, std::byte first) {
-  io::AlignedBuffer buffer(bytes);
-  auto value = std::to_integer<unsigned>(first);
-  for (std::byte& byte : buffer.span()) {
+struct Free {
+  void operator()(std::byte* memory) const { std::free(memory); }
+};
+using Buffer = std::unique_ptr<std::byte, Free>;
+
+Buffer buffer_of(std::size_t bytes, unsigned value,
+                 RawDisk::Memory memory = RawDisk::Memory::small_pages) {
+  constexpr std::size_t kHugePage = 2_MiB;
+  const bool is_huge = memory == RawDisk::Memory::huge_page;
+  const std::size_t alignment = is_huge ? kHugePage : 4_KiB;
+  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(alignment, whole)));
+  if (buffer == nullptr) {
+    throw std::bad_alloc();
+  }
+  ::madvise(buffer.get(), whole, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  for (std::byte& byte : std::span(buffer.get(), bytes)) {
     byte = static_cast<std::byte>(value);
     value = value * 1'103'515'245U + 12'345U;
   }
@@ -67,10 +86,10 @@ Result<RawDisk> RawDisk::create(const std::string& directory, std::uint64_t byte
 }
 
 Status RawDisk::fill_with_zeros(std::uint64_t bytes) {
-  io::AlignedBuffer zeros(kLargeWrite);
-  std::fill(zeros.span().begin(), zeros.span().end(), std::byte{0});
+  const Buffer zeros = buffer_of(kLargeWrite, 0);
+  std::memset(zeros.get(), 0, kLargeWrite);
   for (std::uint64_t offset = 0; offset < bytes; offset += kLargeWrite) {
-    KIFA_TRY(write_whole(fd_, zeros.span(), offset, 0));
+    KIFA_TRY(write_whole(fd_, {zeros.get(), kLargeWrite}, offset, 0));
   }
   if (::fsync(fd_) != 0) {
     return Status::from_errno(errno, "cannot sync the raw disk file");
@@ -79,12 +98,12 @@ Status RawDisk::fill_with_zeros(std::uint64_t bytes) {
   return {};
 }
 
-Result<double> RawDisk::bandwidth() {
+Result<double> RawDisk::bandwidth(Memory memory) {
   KIFA_TRY(fill_with_zeros(bytes_));
-  const io::AlignedBuffer data = buffer_of(kLargeWrite, std::byte{1});
+  const Buffer data = buffer_of(kLargeWrite, 1, memory);
   const auto start = SteadyClock::now();
   for (std::uint64_t offset = 0; offset < bytes_; offset += kLargeWrite) {
-    KIFA_TRY(write_whole(fd_, data.span(), offset, RWF_DSYNC));
+    KIFA_TRY(write_whole(fd_, {data.get(), kLargeWrite}, offset, RWF_DSYNC));
   }
   const std::chrono::duration<double> seconds = SteadyClock::now() - start;
   return static_cast<double>(bytes_) / seconds.count();
@@ -92,11 +111,11 @@ Result<double> RawDisk::bandwidth() {
 
 Result<Latency> RawDisk::latency(std::uint32_t count) {
   KIFA_TRY(fill_with_zeros(std::min<std::uint64_t>(bytes_, count * kSmallWrite)));
-  const io::AlignedBuffer data = buffer_of(kSmallWrite, std::byte{2});
+  const Buffer data = buffer_of(kSmallWrite, 2);
   std::vector<double> taken(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto start = SteadyClock::now();
-    KIFA_TRY(write_whole(fd_, data.span(), i * kSmallWrite % bytes_, RWF_DSYNC));
+    KIFA_TRY(write_whole(fd_, {data.get(), kSmallWrite}, i * kSmallWrite % bytes_, RWF_DSYNC));
     taken[i] = Microseconds(SteadyClock::now() - start).count();
   }
   return latency_of(std::move(taken));

@@ -25,8 +25,11 @@ class RawDisk final {
   RawDisk& operator=(const RawDisk&) = delete;
   ~RawDisk();
 
+  // Where the written bytes stand: in the small pages that programs usually have (dd, fio), or in a
+  // huge page, which many disks are given faster.
+  enum class Memory : std::uint8_t { small_pages, huge_page };
   // Bytes a second of writes of 1 MiB over the whole file.
-  Result<double> bandwidth();
+  Result<double> bandwidth(Memory memory = Memory::small_pages);
   // The time that one write of 4 KiB takes, over `count` of them.
   Result<Latency> latency(std::uint32_t count);
 
