@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/assert.hpp"
 
@@ -12,6 +13,8 @@ namespace kifa::store {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64_KiB;
+constexpr std::size_t kParallelBufferBytes =
+    256_KiB;  // 0.15 ms of hashing: much more than a wake-up
 constexpr std::string_view kChainName = "kifa-chain-1";
 
 enum class ItemTag : std::uint8_t { record = 1, event = 2 };
@@ -89,23 +92,30 @@ struct PieceHasher::Context {
   }
 };
 
-PieceHasher::PieceHasher()
+PieceHasher::PieceHasher(bool in_parallel)
     : context_(std::make_unique<Context>()),
+      buffer_bytes_(in_parallel ? kParallelBufferBytes : kBufferBytes),
       // NOLINTNEXTLINE(*-avoid-c-arrays): not to be initialised
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferBytes)) {
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_bytes_)) {
+  if (in_parallel) {
+    // NOLINTNEXTLINE(*-avoid-c-arrays): not to be initialised
+    full_ = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes_);
+    thread_.emplace("kifa-hash");
+  }
   // Both are null only without memory or with a libcrypto that has lost SHA-256.
   KIFA_ASSERT(context_->algorithm);
   KIFA_ASSERT(context_->state);
   context_->begin();
 }
 
-PieceHasher::~PieceHasher() = default;
+PieceHasher::~PieceHasher() { wait(); }
 
 // Small parts are gathered: the library's call costs more than copying them.
 void PieceHasher::put(const void* from, std::size_t bytes) {
-  if (bytes > kBufferBytes - used_) {
+  if (bytes > buffer_bytes_ - used_) {
     drain();
-    if (bytes >= kBufferBytes) {
+    if (bytes >= buffer_bytes_) {
+      wait();
       context_->update(from, bytes);
       return;
     }
@@ -117,8 +127,20 @@ void PieceHasher::put(const void* from, std::size_t bytes) {
 }
 
 void PieceHasher::drain() {
-  context_->update(buffer_.get(), used_);
+  wait();
+  if (thread_) {
+    std::swap(buffer_, full_);
+    thread_->start([this, bytes = used_] { context_->update(full_.get(), bytes); });
+  } else {
+    context_->update(buffer_.get(), used_);
+  }
   used_ = 0;
+}
+
+void PieceHasher::wait() {
+  if (thread_) {
+    thread_->wait();
+  }
 }
 
 void PieceHasher::add(const RecordView& record) {
@@ -131,6 +153,7 @@ void PieceHasher::add(const Event& event) {
 
 Digest PieceHasher::finish() {
   drain();
+  wait();
   Digest digest{};
   KIFA_ASSERT(EVP_DigestFinal_ex(context_->state.get(), digest.data(), nullptr) == 1);
   context_->begin();

@@ -76,7 +76,8 @@ Result<TableInfo> run_compaction(io::FileSystem& files, const std::string& direc
                                   .codec = TableCodec::zstd,
                                   .first = plan.first,
                                   .previous_anchor = plan.previous_anchor,
-                                  .next_event = plan.first_event});
+                                  .next_event = plan.first_event,
+                                  .in_parallel = plan.in_parallel});
   if (!output) {
     return output.error();
   }

@@ -30,7 +30,11 @@ class Flush final {
         checkpoints_(checkpoints),
         mark_(plan.from.mark),
         piece_first_(plan.from.mark.next_lsn),
-        epoch_(plan.from.epoch) {}
+        epoch_(plan.from.epoch) {
+    if (plan.in_parallel) {
+      ahead_.emplace("kifa-read");
+    }
+  }
 
   Result<FlushOutcome> run(const std::vector<LogSegment>& segments) {
     for (std::size_t i = 0; i < segments.size() && !full_; ++i) {
@@ -76,7 +80,7 @@ class Flush final {
     if (!file) {
       return file.error();
     }
-    SegmentScanner scanner(**file, segment.header, segment.end);
+    SegmentScanner scanner(**file, segment.header, segment.end, ahead_ ? &*ahead_ : nullptr);
     if (mark_.at.segment != segment.header.number) {
       mark_.at = {segment.header.number, segment.begin};
     }
@@ -121,7 +125,8 @@ class Flush final {
                                               .codec = plan_.codec,
                                               .first = plan_.from.mark.next_lsn,
                                               .previous_anchor = plan_.previous_anchor,
-                                              .next_event = plan_.from.mark.next_event});
+                                              .next_event = plan_.from.mark.next_event,
+                                              .in_parallel = plan_.in_parallel});
     if (!table) {
       return table.error();
     }
@@ -220,6 +225,7 @@ class Flush final {
   const std::string& directory_;
   const FlushPlan& plan_;
   CheckpointMap& checkpoints_;
+  std::optional<JobThread> ahead_;
   LogMark mark_;     // behind what was taken
   Lsn piece_first_;  // the piece that is being gathered begins here
   bool piece_has_events_ = false;

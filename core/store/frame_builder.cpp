@@ -11,6 +11,7 @@ namespace kifa::store {
 namespace {
 
 constexpr std::size_t kBufferBytesMin = 64_KiB;
+constexpr std::size_t kBulkBytes = 512_KiB;  // a frame of a bulk grows to twice of this
 
 template <class T>
 ByteView view_of(const T& value) {
@@ -33,7 +34,9 @@ void FrameBuilder::reserve(std::size_t frame_bytes) {
     return;
   }
   const std::size_t grown = std::max({needed, 2 * buffer_.size(), kBufferBytesMin});
-  io::AlignedBuffer larger(round_up(grown, block_bytes_), std::max(block_bytes_, 4096U));
+  io::AlignedBuffer larger = grown > kBulkBytes ? io::AlignedBuffer::huge(grown)
+                                                : io::AlignedBuffer(round_up(grown, block_bytes_),
+                                                                    std::max(block_bytes_, 4096U));
   if (payload_bytes_ > 0) {
     std::memcpy(larger.data() + front_bytes() + sizeof(FrameHeader),
                 frame_start() + sizeof(FrameHeader), payload_bytes_);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kSecondSlotBytes = 256_KiB;  // a second write in flight pays from here on
 constexpr std::int64_t kWatermarkAfterNs = 2'000'000'000;
+constexpr std::int64_t kBurstRotationNs = 100'000'000;  // a segment in less time is a burst
 constexpr std::int64_t kSpaceRetryNs = 200'000'000;
 constexpr std::int64_t kDrainTimeoutNs = 30'000'000'000;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
@@ -80,8 +81,10 @@ void LogWriter::start(std::vector<CarriedFrame> carry) {
     publish_durable();
   }
   if (threads_) {
-    helper_ = std::jthread([this](const std::stop_token& stop) { run_helper(stop); });
-    ::pthread_setname_np(helper_.native_handle(), "kifa-log");
+    for (std::jthread& helper : helpers_) {
+      helper = std::jthread([this](const std::stop_token& stop) { run_helper(stop); });
+      ::pthread_setname_np(helper.native_handle(), "kifa-log");
+    }
   }
 }
 
@@ -243,8 +246,8 @@ LogWriter::Frame* LogWriter::frame_to_retry() {
 }
 
 bool LogWriter::is_idle() const {
-  return gathered_.empty() && in_flight_.empty() && unsynced_.empty() && !carry_needed_ &&
-         !sealing_ && !syncing_ && !carrying_;
+  return gathered_.empty() && !gathering_ && in_flight_.empty() && unsynced_.empty() &&
+         !carry_needed_ && !sealing_ && !syncing_ && !carrying_;
 }
 
 // ---- committing ----
@@ -253,6 +256,7 @@ void LogWriter::lead() {
   FramePtr frame = std::move(gathered_.front());
   gathered_.pop_front();
   gathering_since_ns_ = clock_.now_mono_ns();
+  changed_.notify_all();  // there is room for the next one
   frame->closed = true;
   sealing_ = true;
   const Status placed = place_frame(*frame);
@@ -327,6 +331,11 @@ Status LogWriter::rotate(Frame& frame) {
   }
   // The log is found from its highest number backwards.
   KIFA_ASSERT(spare->number > issued_.at.segment);
+  const std::int64_t now_ns = clock_.now_mono_ns();
+  if (threads_ && now_ns < last_rotation_ns_ + kBurstRotationNs) {
+    pool_.hurry();
+  }
+  last_rotation_ns_ = now_ns;
   auto segment = std::make_shared<OpenSegment>();
   segment->number = spare->number;
   segment->epoch = random_();
@@ -489,15 +498,20 @@ void LogWriter::make_durable(FramePtr frame) {
     const Receipt receipt{
         .status = {},
         .first_lsn = {frame->place.first_lsn.value + pending.end_index - pending.record_count}};
-    if (pending.waiter) {
-      pending.waiter->receipt = receipt;
-      pending.waiter->done = true;
-      ++settled_appends_;
-    } else {
-      deliveries_.push_back({std::move(pending.callback), receipt});
-    }
+    settle(pending, receipt);
   }
   free_frame(std::move(frame));
+}
+
+void LogWriter::settle(Pending& pending, const Receipt& receipt) {
+  if (pending.waiter) {
+    pending.waiter->receipt = receipt;
+    pending.waiter->done = true;
+    pending.waiter->wake.release();
+    ++settled_appends_;
+  } else {
+    deliveries_.push_back({std::move(pending.callback), receipt});
+  }
 }
 
 // First for other processes: who asks here must not find that a reader has seen less.
@@ -623,7 +637,8 @@ void LogWriter::write_watermark(std::uint8_t flags) {
 
 // ---- telling ----
 
-// Calls back without the lock, one thread at a time, in order.
+// Calls back without the lock, one thread at a time, in order. Whoever has worked does it before it
+// waits or returns: nobody is woken up for it.
 void LogWriter::deliver() {
   if (delivering_) {
     return;
@@ -652,17 +667,7 @@ void LogWriter::fail(const Status& status) {
   report_(Severity::error, failure_.message());
   for (std::deque<FramePtr>* frames : {&unsynced_, &in_flight_, &carry_, &gathered_}) {
     for (const FramePtr& frame : *frames) {
-      for (Pending& pending : frame->pending) {
-        const Receipt receipt{.status = failure_, .first_lsn = {}};
-        if (pending.waiter) {
-          pending.waiter->receipt = receipt;
-          pending.waiter->done = true;
-          ++settled_appends_;
-        } else {
-          deliveries_.push_back({std::move(pending.callback), receipt});
-        }
-      }
-      frame->pending.clear();
+      tell_failure(*frame);
     }
   }
   gathered_.clear();
@@ -670,14 +675,20 @@ void LogWriter::fail(const Status& status) {
   poke_helper();
 }
 
-// ---- the helper thread ----
+void LogWriter::tell_failure(Frame& frame) {
+  for (Pending& pending : frame.pending) {
+    settle(pending, {.status = failure_, .first_lsn = {}});
+  }
+  frame.pending.clear();
+}
+
+// ---- the helper threads ----
 
 void LogWriter::poke_helper() {
   if (threads_ && !helper_poked_ &&
-      (can_lead() || can_carry() || sync_due() || !deliveries_.empty() ||
-       next_timer_ns() < helper_deadline_ns_)) {
+      (can_lead() || can_carry() || sync_due() || next_timer_ns() < helper_deadline_ns_)) {
     helper_poked_ = true;
-    helper_changed_.notify_all();
+    helper_changed_.notify_one();
   }
 }
 
@@ -766,6 +777,10 @@ Status LogWriter::drain(std::int64_t deadline_mono_ns) {
     if (is_blocked()) {
       return {Code::no_space, "what was accepted cannot be written: there is no space"};
     }
+    if (!deliveries_.empty() && !delivering_) {
+      deliver();
+      continue;
+    }
     if (!threads_ || !wait_until(deadline_mono_ns)) {
       return {Code::io, "what was accepted could not be made durable in time"};
     }
@@ -822,6 +837,8 @@ Status LogWriter::set_flush_mode(FlushMode mode) {
     } else if (!do_some_work()) {
       if (is_blocked() || (!threads_ && !can_carry())) {
         status = {Code::no_space, "the flush mode stays: earlier records cannot be written yet"};
+      } else if (!deliveries_.empty() && !delivering_) {
+        deliver();
       } else {
         changed_.wait(mutex_);
       }
@@ -889,10 +906,12 @@ Status LogWriter::close(bool quick) {
       changed_.wait(mutex_);
     }
   }
-  if (helper_.joinable()) {
-    helper_.request_stop();
-    helper_changed_.notify_all();
-    helper_.join();
+  for (std::jthread& helper : helpers_) {
+    if (helper.joinable()) {
+      helper.request_stop();
+      helper_changed_.notify_all();
+      helper.join();
+    }
   }
   return status;
 }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <random>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,9 +29,10 @@ namespace kifa::store {
 // Writes the log: gathers appends into frames, commits them in order, at most two at a time, and
 // tells who waits.
 //
-// A thread that finds work may do it ("lead"): the caller of an append when nothing is in flight,
-// the waiter of append_durable, and one helper thread for everything else. Frames are sealed one at
-// a time, written concurrently, and become durable strictly in order.
+// A thread that finds work may do it ("lead"): the caller of a small append when nothing is in
+// flight, the waiter of append_durable, and two helper threads for everything else, so that in a
+// bulk two writes are in flight while the next frame is gathered. Frames are sealed one at a time,
+// written concurrently, and become durable strictly in order.
 //
 // Life of a frame: gathering -> sealed (place and LSNs given) -> in flight -> written -> durable.
 // In normal mode frames wait between written and durable for a sync point. After an I/O error all
@@ -67,7 +70,7 @@ class LogWriter final {
   LogWriter& operator=(const LogWriter&) = delete;
   ~LogWriter();
 
-  // Begins to work: carries over what recovery has left, and starts the helper thread.
+  // Begins to work: carries over what recovery has left, and starts the helper threads.
   void start(std::vector<CarriedFrame> carry) KIFA_EXCLUDES(mutex_);
   void on_spare() KIFA_EXCLUDES(mutex_);  // the pool has a spare, or has failed to make one
 
@@ -78,7 +81,7 @@ class LogWriter final {
   // Adds an event of the store itself; it becomes durable with the next frame.
   void add_event(Event event) KIFA_EXCLUDES(mutex_);
   bool tick() KIFA_EXCLUDES(mutex_);
-  // Drains, writes the clean mark and stops the helper. `quick` only syncs what is accepted.
+  // Drains, writes the clean mark and stops the helpers. `quick` only syncs what is accepted.
   Status close(bool quick) KIFA_EXCLUDES(mutex_);
 
   [[nodiscard]] FlushMode flush_mode() const KIFA_EXCLUDES(mutex_);
@@ -99,6 +102,7 @@ class LogWriter final {
   struct Waiter {
     bool done = false;
     Receipt receipt;
+    std::binary_semaphore wake{0};  // one of its own: not all of many are woken for each
   };
   struct Pending {  // one append whose last record is in this frame
     DurableCallback callback;
@@ -137,11 +141,14 @@ class LogWriter final {
   };
 
   // Gathering (log_writer_gather.cpp)
-  Status check_batch(const BatchView& batch) const KIFA_REQUIRES(mutex_);
+  Status check_batch(const BatchView& batch) const;
   Status wait_for_room() KIFA_REQUIRES(mutex_);
-  void gather(const BatchView& batch, DurableCallback callback, std::shared_ptr<Waiter> waiter)
+  void gather(const BatchView& batch, std::size_t bytes, DurableCallback callback,
+              std::shared_ptr<Waiter> waiter) KIFA_REQUIRES(mutex_);
+  void gather_pieces(const BatchView& batch, std::size_t bytes, std::int64_t wall_minus_boot_ns)
       KIFA_REQUIRES(mutex_);
-  void gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns) KIFA_REQUIRES(mutex_);
+  void gather_unlocked(const BatchView& batch, std::int64_t wall_minus_boot_ns)
+      KIFA_REQUIRES(mutex_);
   void gather_checkpoints(std::span<const Checkpoint> checkpoints) KIFA_REQUIRES(mutex_);
   void gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns)
       KIFA_REQUIRES(mutex_);
@@ -178,6 +185,8 @@ class LogWriter final {
   void write_watermark(std::uint8_t flags) KIFA_REQUIRES(mutex_);
   void deliver() KIFA_REQUIRES(mutex_);
   void fail(const Status& status) KIFA_REQUIRES(mutex_);
+  void tell_failure(Frame& frame) KIFA_REQUIRES(mutex_);
+  void settle(Pending& pending, const Receipt& receipt) KIFA_REQUIRES(mutex_);
   [[nodiscard]] bool is_idle() const KIFA_REQUIRES(mutex_);
   Status drain(std::int64_t deadline_mono_ns) KIFA_REQUIRES(mutex_);
   bool wait_until(std::int64_t deadline_mono_ns) KIFA_REQUIRES(mutex_);
@@ -211,7 +220,7 @@ class LogWriter final {
   const std::uint32_t fork_generation_;
 
   mutable Mutex mutex_;
-  std::condition_variable_any changed_;  // anything that a waiter may wait for
+  std::condition_variable_any changed_;  // anything but one's own receipt that is waited for
   std::condition_variable_any helper_changed_;
 
   StatusFile status_file_ KIFA_GUARDED_BY(mutex_);
@@ -237,9 +246,11 @@ class LogWriter final {
   std::uint64_t unsynced_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
   std::int64_t unsynced_since_ns_ KIFA_GUARDED_BY(mutex_) = 0;
   std::int64_t last_frame_ns_ KIFA_GUARDED_BY(mutex_) = 0;
+  std::int64_t last_rotation_ns_ KIFA_GUARDED_BY(mutex_) = INT64_MIN / 2;
   std::int64_t gathering_since_ns_ KIFA_GUARDED_BY(mutex_) = 0;
   std::uint64_t waiter_count_ KIFA_GUARDED_BY(mutex_) = 0;
   bool wrote_something_ KIFA_GUARDED_BY(mutex_) = false;
+  bool gathering_ KIFA_GUARDED_BY(mutex_) = false;  // a frame is away from gathered_, to be filled
   bool sealing_ KIFA_GUARDED_BY(mutex_) = false;
   bool syncing_ KIFA_GUARDED_BY(mutex_) = false;
   bool switching_ KIFA_GUARDED_BY(mutex_) = false;
@@ -260,7 +271,7 @@ class LogWriter final {
   bool checkpoint_limit_told_ KIFA_GUARDED_BY(mutex_) = false;
   StoreCounters counters_ KIFA_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> durable_lsn_{0};
-  std::jthread helper_;
+  std::array<std::jthread, 2> helpers_;  // as many as frames may be in flight
 };
 
 }  // namespace kifa::store

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kGatheredFramesMax = 2;      // closed frames that wait for a slot
 constexpr std::size_t kInlineFrameBytes = 64_KiB;  // larger ones are left to the helper thread
 constexpr std::size_t kFreeFramesMax = 4;
+constexpr std::size_t kCopiedUnderLockBytes = 64_KiB;  // more is copied while others may commit
 constexpr std::int64_t kClockJumpNs = 1'000'000'000;
 constexpr std::size_t kEventTextBytesMax = 4096;
 
@@ -68,6 +69,16 @@ class RecordSizer final {
   const Attribute* known_ = nullptr;
   std::size_t count_ = 0;
 };
+
+// What the batch adds to a frame, all of it.
+std::size_t bytes_of(const BatchView& batch) {
+  RecordSizer sizer(batch);
+  std::size_t bytes = side_bytes(batch);
+  for (const RecordView& record : batch.records) {
+    bytes += sizer.next(record);
+  }
+  return bytes;
+}
 
 Status check_attributes(std::span<const Attribute> attributes) {
   std::size_t bytes = 0;
@@ -130,23 +141,27 @@ std::size_t LogWriter::gathered_bytes() const {
   return bytes;
 }
 
-// Waits until little enough is gathered to take more in; leads frames itself meanwhile.
+// Waits until little enough is gathered to take more in, and until nobody else is about it: what
+// one thread appends stays in its order.
 Status LogWriter::wait_for_room() {
   for (;;) {
     KIFA_TRY(usable());
     if (is_blocked()) {
       return {Code::no_space, "the store takes no more input until there is space"};
     }
-    if (gathered_.size() <= kGatheredFramesMax && (gathered_.empty() || gathered_.size() == 1 ||
-                                                   gathered_bytes() < 2 * frame_target_bytes_)) {
+    if (!gathering_ && gathered_.size() <= kGatheredFramesMax &&
+        (gathered_.size() <= 1 || gathered_bytes() < 2 * frame_target_bytes_)) {
       return {};
     }
-    if (do_some_work()) {
-      continue;
-    }
     if (!threads_) {
+      if (do_some_work()) {
+        continue;
+      }
       return {Code::no_space, "the store takes no more input until there is space"};
     }
+    // The helpers write. Who appends had better gather the next frame meanwhile.
+    static_cast<void>(ask_for_spare());  // with threads it never makes one here
+    poke_helper();
     changed_.wait(mutex_);
   }
 }
@@ -226,14 +241,28 @@ void LogWriter::gather_checkpoints(std::span<const Checkpoint> checkpoints) {
   }
 }
 
+// Copies the records without the lock: what is gathered already can be committed meanwhile. The
+// frame belongs to this thread until it is back.
+void LogWriter::gather_unlocked(const BatchView& batch, std::int64_t wall_minus_boot_ns) {
+  open_frame();
+  FramePtr frame = std::move(gathered_.back());
+  gathered_.pop_back();
+  gathering_ = true;
+  mutex_.unlock();
+  frame->builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+  mutex_.lock();
+  gathering_ = false;
+  if (!gathered_.empty()) {
+    gathered_.back()->closed = true;  // an event came meanwhile
+  }
+  gathered_.push_back(std::move(frame));
+  changed_.notify_all();
+}
+
 // A batch goes whole into one frame if it fits into any; otherwise it is cut, and its checkpoints
 // and events come with the last piece, behind all records that they speak of.
-void LogWriter::gather_pieces(const BatchView& batch, std::int64_t wall_minus_boot_ns) {
-  RecordSizer whole(batch);
-  std::size_t bytes = side_bytes(batch);
-  for (const RecordView& record : batch.records) {
-    bytes += whole.next(record);
-  }
+void LogWriter::gather_pieces(const BatchView& batch, std::size_t bytes,
+                              std::int64_t wall_minus_boot_ns) {
   const auto close_if_over = [this](std::size_t more,
                                     std::size_t limit) KIFA_NO_THREAD_SAFETY_ANALYSIS {
     if (!gathered_.empty() && !gathered_.back()->closed && !gathered_.back()->builder.empty() &&
@@ -243,7 +272,11 @@ void LogWriter::gather_pieces(const BatchView& batch, std::int64_t wall_minus_bo
   };
   close_if_over(bytes, frame_target_bytes_);
   if (bytes + sizeof(FrameHeader) + 64 <= frame_bytes_max_) {
-    open_frame().builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+    if (threads_ && bytes > kCopiedUnderLockBytes) {
+      gather_unlocked(batch, wall_minus_boot_ns);
+    } else {
+      open_frame().builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+    }
     return;
   }
   std::size_t from = 0;
@@ -263,12 +296,12 @@ void LogWriter::gather_pieces(const BatchView& batch, std::int64_t wall_minus_bo
   close_if_over(side_bytes(batch), frame_bytes_max_);
 }
 
-void LogWriter::gather(const BatchView& batch, DurableCallback callback,
+void LogWriter::gather(const BatchView& batch, std::size_t bytes, DurableCallback callback,
                        std::shared_ptr<Waiter> waiter) {
   const std::int64_t now_unix_ns = clock_.now_unix_ns();
   const std::int64_t wall_minus_boot_ns = now_unix_ns - clock_.now_boot_ns();
   gather_clock_jump(now_unix_ns, wall_minus_boot_ns);
-  gather_pieces(batch, wall_minus_boot_ns);
+  gather_pieces(batch, bytes, wall_minus_boot_ns);
   gather_checkpoints(batch.checkpoints);
   for (const Event& event : batch.events) {
     gather_event(event);
@@ -279,14 +312,17 @@ void LogWriter::gather(const BatchView& batch, DurableCallback callback,
                           .end_index = last.builder.record_count(),
                           .record_count = batch.records.size()});
   ++accepted_appends_;
+  if (!failure_.is_ok()) {
+    tell_failure(last);  // while this batch was copied
+  }
 }
 
 Status LogWriter::append(const BatchView& batch, DurableCallback durable) {
-  const MutexLock lock(mutex_);
-  KIFA_TRY(usable());
   KIFA_TRY(check_batch(batch));
+  const std::size_t bytes = bytes_of(batch);
+  const MutexLock lock(mutex_);
   KIFA_TRY(wait_for_room());
-  gather(batch, std::move(durable), nullptr);
+  gather(batch, bytes, std::move(durable), nullptr);
   if (!threads_) {
     do_all_work();
   } else if (in_flight_.empty() && gathered_.front()->builder.frame_bytes() <= kInlineFrameBytes &&
@@ -299,13 +335,13 @@ Status LogWriter::append(const BatchView& batch, DurableCallback durable) {
 }
 
 Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
-  const MutexLock lock(mutex_);
-  KIFA_TRY(usable());
   KIFA_TRY(check_batch(batch));
+  const std::size_t bytes = bytes_of(batch);
+  const auto waiter = std::make_shared<Waiter>();
+  const MutexLock lock(mutex_);
   KIFA_TRY(wait_for_room());
-  auto waiter = std::make_shared<Waiter>();
   ++waiter_count_;
-  gather(batch, {}, waiter);
+  gather(batch, bytes, {}, waiter);
   while (!waiter->done) {
     if (do_some_work()) {
       continue;
@@ -313,7 +349,14 @@ Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
     if (!threads_) {
       break;
     }
-    changed_.wait(mutex_);
+    poke_helper();
+    deliver();
+    if (waiter->done) {
+      break;
+    }
+    mutex_.unlock();
+    waiter->wake.acquire();
+    mutex_.lock();
   }
   --waiter_count_;
   poke_helper();

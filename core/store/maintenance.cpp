@@ -21,6 +21,7 @@ constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 // So much waiting is compressed well at once: a second pass would only cost writes.
 constexpr std::uint64_t kDirectBytes = 64_MiB;
+constexpr std::uint64_t kParallelBytes = 16_MiB;  // for less, threads of their own do not pay
 constexpr std::int64_t kSettleAfterNs = kSecondNs;
 constexpr std::int64_t kBurstPollNs = kSecondNs / 10;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
@@ -171,6 +172,9 @@ std::optional<CompactionPlan> Maintenance::next_compaction(const Manifest& manif
     return std::nullopt;
   }
   auto plan = plan_compaction(manifest, compaction_);
+  if (plan) {
+    plan->in_parallel = parts_.environment.background_threads;
+  }
   const auto is_unreadable = [this](std::uint64_t number) {
     return unreadable_tables_.contains(number);
   };
@@ -200,6 +204,7 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
                  .previous_anchor = manifest.last_anchor,
                  .table_number = parts_.keeper.take_number(),
                  .payload_bytes_max = kDirectBytes};
+  plan.in_parallel = parts_.environment.background_threads && waiting >= kParallelBytes;
   if (waiting >= kDirectBytes) {
     plan.level = 1;
     plan.codec = TableCodec::zstd;

@@ -18,12 +18,14 @@ namespace {
 // large ones fill faster.
 constexpr std::size_t kPieceBytes = 64_KiB;
 constexpr std::size_t kHurryPieceBytes = 1_MiB;
+constexpr std::size_t kHugeFromBytes = 4_MiB;  // smaller files are filled before a page is ready
 // In a burst, filling competes with the log for the disk and loses: with a stock to work off, the
 // log waited 20 ms instead of 350 ms for spares over 700 MiB of input.
 constexpr std::size_t kHurrySpares = 5;
 constexpr std::chrono::milliseconds kHurryEndsAfter{100};  // with no spare taken
-// The rest of the backlog is left for what comes while tables are made at last.
-constexpr std::uint64_t kBurstShare = 2;
+// A last part of the backlog is left for what comes while tables are made at last, so that a burst
+// that goes on slows down instead of stopping until the first of them is done.
+constexpr std::uint64_t kBacklogLeft = 4;
 constexpr std::chrono::seconds kRetryAfter{1};
 constexpr std::uint64_t kReserveBytes = 1_MiB + 64_KiB;
 
@@ -135,8 +137,9 @@ bool SegmentPool::has_backlog_room() const {
 
 bool SegmentPool::has_burst() const {
   const MutexLock lock(mutex_);
-  return hurry_ && used_segments_ <
-                       options_.backlog_segments_max - options_.backlog_segments_max / kBurstShare;
+  const std::uint64_t left =
+      std::max<std::uint64_t>(options_.backlog_segments_max / kBacklogLeft, 1);
+  return hurry_ && used_segments_ + left < options_.backlog_segments_max;
 }
 
 std::uint64_t SegmentPool::file_bytes() const {
@@ -184,7 +187,10 @@ Status SegmentPool::fill(const std::string& path, std::uint64_t bytes) {
       files_, path, {.access = io::Access::read_write, .create = true, .exclusive = true});
   KIFA_TRY(opened.status());
   io::File& file = *opened->file;
-  io::AlignedBuffer zeros(kHurryPieceBytes, kBlockBytesMax);
+  const std::size_t piece_max = std::min<std::uint64_t>(kHurryPieceBytes, bytes);
+  const io::AlignedBuffer zeros = bytes > kHugeFromBytes
+                                      ? io::AlignedBuffer::huge(piece_max)
+                                      : io::AlignedBuffer(piece_max, kBlockBytesMax);
   std::ranges::fill(zeros.span(), std::byte{0});
   for (std::uint64_t at = 0; at < bytes;) {
     std::size_t piece = kPieceBytes;

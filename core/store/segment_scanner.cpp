@@ -9,6 +9,8 @@ namespace kifa::store {
 namespace {
 
 constexpr std::uint64_t kPieceBytes = 1_MiB;
+constexpr std::uint64_t kAheadBytes = 2_MiB;
+constexpr std::uint64_t kTailBytes = 1_MiB + 256_KiB;  // the frames of a bulk are a little shorter
 constexpr std::uint64_t kSmallPieceBytes = 64_KiB;  // around a place that the disk refuses to read
 
 bool all_zero(ByteView bytes) {
@@ -17,21 +19,74 @@ bool all_zero(ByteView bytes) {
 
 }  // namespace
 
-SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end)
+SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end,
+                               JobThread* ahead)
     : file_(file),
       header_(header),
       end_(std::min(end, header.segment_bytes)),
+      ahead_(ahead),
       buffer_(kPieceBytes, kBlockBytesMax) {}
+
+SegmentScanner::~SegmentScanner() {
+  if (next_bytes_ != 0) {
+    ahead_->wait();  // the piece goes to a buffer of ours
+  }
+}
+
+// Begins to read what follows the buffer.
+void SegmentScanner::read_ahead() {
+  const std::uint64_t from = buffer_at_ + buffer_bytes_;
+  if (ahead_ == nullptr || next_bytes_ != 0 || buffer_bytes_ == 0 || from >= end_) {
+    return;
+  }
+  if (next_.size() == 0) {
+    next_ = io::AlignedBuffer::huge(kTailBytes + kAheadBytes);
+  }
+  next_bytes_ = std::min(kAheadBytes, end_ - from);
+  ahead_->start([this, from] {
+    next_read_ = file_.read_at(next_.span().subspan(kTailBytes, next_bytes_), from);
+  });
+}
+
+// Makes the piece ahead and what is left of the buffer from `offset` the new buffer, if together
+// they hold what is wanted. After a read error that piece is read once more, and smaller.
+bool SegmentScanner::take_ahead(std::uint64_t offset, std::uint64_t bytes) {
+  if (next_bytes_ == 0) {
+    return false;
+  }
+  const std::uint64_t next_at = buffer_at_ + buffer_bytes_;
+  ahead_->wait();
+  const Result<std::size_t>& read = next_read_;
+  next_bytes_ = 0;
+  if (!read || offset < buffer_at_ || offset > next_at || next_at - offset > kTailBytes ||
+      offset + bytes > next_at + *read) {
+    return false;
+  }
+  const std::size_t tail = next_at - offset;
+  std::ranges::copy(buffer_.span().subspan(buffer_from_ + buffer_bytes_ - tail, tail),
+                    next_.data() + kTailBytes - tail);
+  std::swap(buffer_, next_);
+  buffer_from_ = kTailBytes - tail;
+  buffer_at_ = offset;
+  buffer_bytes_ = tail + *read;
+  if (next_.size() < kTailBytes + kAheadBytes) {
+    next_ = io::AlignedBuffer();
+  }
+  return true;
+}
 
 ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
   const std::uint64_t wanted = std::min(bytes, end_ - offset);
-  if (offset >= buffer_at_ && offset + wanted <= buffer_at_ + buffer_bytes_) {
+  const bool has_it = offset >= buffer_at_ && offset + wanted <= buffer_at_ + buffer_bytes_;
+  if (has_it || take_ahead(offset, wanted)) {
+    read_ahead();
     return ByteView(buffer_.span())
-        .subspan(offset - buffer_at_, buffer_at_ + buffer_bytes_ - offset);
+        .subspan(buffer_from_ + (offset - buffer_at_), buffer_at_ + buffer_bytes_ - offset);
   }
   if (wanted > buffer_.size()) {
     buffer_ = io::AlignedBuffer(round_up(wanted, kBlockBytesMax), kBlockBytesMax);
   }
+  buffer_from_ = 0;
   buffer_at_ = offset;
   buffer_bytes_ = 0;
   std::uint64_t piece = std::min<std::uint64_t>(buffer_.size(), end_ - offset);
@@ -47,6 +102,7 @@ ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
     return {};
   }
   buffer_bytes_ = *read;
+  read_ahead();
   return ByteView(buffer_.span()).first(buffer_bytes_);
 }
 

@@ -8,6 +8,7 @@
 #include "core/io/file_system.hpp"
 #include "core/store/format.hpp"
 #include "core/store/frame_view.hpp"
+#include "core/store/job_thread.hpp"
 
 namespace kifa::store {
 
@@ -15,11 +16,16 @@ namespace kifa::store {
 //
 // Threads: confined.
 // Errors:  a read error is told apart from bytes that are no frame; neither is ever hidden.
-// Memory:  one frame, at least 1 MiB.
+// Memory:  one frame, at least 1 MiB; with `ahead`, 6 MiB more.
 class SegmentScanner final {
  public:
-  // Nothing is read at or after `end`.
-  SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end);
+  // Nothing is read at or after `end`. With `ahead`, which must outlive the scanner, the next piece
+  // is read while the caller works on this one.
+  SegmentScanner(io::File& file, const SegmentHeader& header, std::uint64_t end,
+                 JobThread* ahead = nullptr);
+  SegmentScanner(const SegmentScanner&) = delete;
+  SegmentScanner& operator=(const SegmentScanner&) = delete;
+  ~SegmentScanner();
 
   enum class Found : std::uint8_t {
     frame,         // `frame` is intact
@@ -48,13 +54,20 @@ class SegmentScanner final {
   // The bytes from `offset`, at least `bytes` of them if the segment has so many; empty:
   // unreadable.
   ByteView fetch(std::uint64_t offset, std::uint64_t bytes);
+  void read_ahead();
+  bool take_ahead(std::uint64_t offset, std::uint64_t bytes);
 
   io::File& file_;
   SegmentHeader header_;
   std::uint64_t end_;
+  JobThread* ahead_;
   io::AlignedBuffer buffer_;
-  std::uint64_t buffer_at_ = 0;
+  std::size_t buffer_from_ = 0;  // where the bytes begin in the buffer
+  std::uint64_t buffer_at_ = 0;  // and where they stand in the segment
   std::size_t buffer_bytes_ = 0;
+  io::AlignedBuffer next_;        // room for the end of the piece before, and the piece ahead
+  std::uint64_t next_bytes_ = 0;  // asked for and not taken yet
+  Result<std::size_t> next_read_ = std::size_t{0};
   std::string why_;
 };
 

@@ -119,7 +119,7 @@ class TableWriter::Impl final {
   std::vector<TableIndexEntry> entries_;
   std::vector<TableTopEntry> top_;
   SourceList sources_;
-  PieceHasher hasher_;
+  PieceHasher hasher_{options_.in_parallel};
   TablePiece piece_;  // that is being gathered
   std::vector<TablePiece> pieces_;
   std::uint64_t last_lsn_ = 0;

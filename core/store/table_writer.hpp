@@ -24,6 +24,7 @@ struct TableWriterOptions {
   std::uint64_t next_event = 1;  // number of the next event if none is added
   std::uint32_t block_bytes_raw = kTableBlockBytes;
   bool is_repaired = false;  // kTableRepaired
+  bool in_parallel = false;  // hashing has a thread of its own
 };
 
 // Writes one table: records and events in their order, cut into pieces.

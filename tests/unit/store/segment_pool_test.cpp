@@ -54,12 +54,12 @@ TEST_CASE("the writer waits when the log has as many segments as may wait for ta
   CHECK(pool.spare_count() == 1);
 }
 
-TEST_CASE("in a burst several spares are made ahead, and tables wait until half may be used",
+TEST_CASE("in a burst several spares are made ahead, and tables wait until little is left",
           "[store][pool]") {
   io::MemoryFileSystem files;
   REQUIRE(files.make_directory("/store", 0700).is_ok());
   SegmentPool pool(files,
-                   {.directory = "/store", .segment_bytes = 1_MiB, .backlog_segments_max = 4});
+                   {.directory = "/store", .segment_bytes = 1_MiB, .backlog_segments_max = 3});
   REQUIRE(pool.make_one().value());
   CHECK_FALSE(pool.make_one().value());
   CHECK_FALSE(pool.has_burst());
