@@ -15,12 +15,13 @@ import hashlib
 import json
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
+# What CMake adds for a precompiled header: a source has to include what it uses without it.
+PRECOMPILED = re.compile(r" -Winvalid-pch| -Xclang (?:-include-pch|-include|\S*cmake_pch\S*)")
 INCLUDE_FOLDERS = [ROOT, ROOT / "sdk" / "include"]
 SECONDS_PER_SOURCE_MAX = 900
 
@@ -60,7 +61,7 @@ def configs_of(path):
 def digest_of(entry, version, cache):
     digest = hashlib.sha256()
     path = pathlib.Path(entry["file"]).resolve()
-    parts = [version, entry.get("command") or shlex.join(entry["arguments"])]
+    parts = [version, entry["command"]]
     for part in parts:
         digest.update(part.encode() + b"\0")
     for file in configs_of(path) + all_includes(path, cache):
@@ -106,6 +107,8 @@ def main():
     # clang-tidy looks at a source once for each command that it finds for it; many are compiled
     # twice, for a plugin and for its tests.
     entries = list({entry["file"]: entry for entry in reversed(entries)}.values())
+    for entry in entries:
+        entry["command"] = PRECOMPILED.sub("", entry["command"])
     (arguments.stamps / "compile_commands.json").write_text(json.dumps(entries))
 
     cache = {}
