@@ -24,7 +24,7 @@ struct CompactionPlan {
   Lsn first;
   std::uint64_t first_event = 0;
   Digest previous_anchor{};
-  bool in_parallel = false;  // hashing has a thread of its own
+  bool in_parallel = false;  // hashing and compressing have threads of their own
 };
 
 // The next tables worth joining, oldest first: flushes (level 0) become level 1, and those level 2;

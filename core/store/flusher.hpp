@@ -27,7 +27,7 @@ struct FlushPlan {
   TableCodec codec = TableCodec::lz4;
   std::uint64_t payload_bytes_max = 0;  // it ends behind the frame that reaches this
   std::string table_path = {};
-  bool in_parallel = false;  // reading ahead and hashing have threads of their own, and 7 MiB
+  bool in_parallel = false;  // reading ahead, hashing and compressing have threads, and 7 MiB
 };
 
 struct FlushOutcome {

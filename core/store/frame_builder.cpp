@@ -82,11 +82,7 @@ std::uint32_t FrameBuilder::add_group(const BatchView& batch, std::span<const At
 }
 
 void FrameBuilder::add_records(const BatchView& batch, std::size_t from, std::size_t to,
-                               std::int64_t wall_minus_boot_ns) {
-  std::size_t added_bytes = 0;
-  for (std::size_t i = from; i < to; ++i) {
-    added_bytes += batch.records[i].payload.size();
-  }
+                               std::size_t added_bytes, std::int64_t wall_minus_boot_ns) {
   reserve(frame_bytes() + added_bytes + (to - from) * sizeof(TableEntry));
   table_.reserve(table_.size() + (to - from));
   std::byte* at = frame_start() + sizeof(FrameHeader) + payload_bytes_;
@@ -113,6 +109,7 @@ void FrameBuilder::add_records(const BatchView& batch, std::size_t from, std::si
     min_unix_ns_ = std::min(min_unix_ns_, record.observed_unix_ns);
     max_unix_ns_ = std::max(max_unix_ns_, record.observed_unix_ns);
   }
+  KIFA_ASSERT(at == frame_start() + sizeof(FrameHeader) + payload_bytes_ + added_bytes);
   payload_bytes_ += added_bytes;
 }
 

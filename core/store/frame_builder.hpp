@@ -39,9 +39,10 @@ class FrameBuilder final {
  public:
   explicit FrameBuilder(std::uint32_t block_bytes);
 
-  // Copies records `from` .. `to`-1 of the batch. `wall_minus_boot_ns` is the clocks' offset now.
+  // Copies records `from` .. `to`-1 of the batch, whose payloads together have `added_bytes`.
+  // `wall_minus_boot_ns` is the clocks' offset now.
   void add_records(const BatchView& batch, std::size_t from, std::size_t to,
-                   std::int64_t wall_minus_boot_ns);
+                   std::size_t added_bytes, std::int64_t wall_minus_boot_ns);
   void add_checkpoint(const Checkpoint& checkpoint);
   // The event follows the records that were added before it.
   void add_event(const Event& event);

@@ -135,20 +135,24 @@ class LogWriter final {
     std::int64_t retry_at_ns = 0;
   };
   using FramePtr = std::unique_ptr<Frame>;
+  struct BatchBytes {
+    std::size_t frame = 0;     // all that the batch adds to one
+    std::size_t payloads = 0;  // of it
+  };
   struct Delivery {
     DurableCallback callback;
     Receipt receipt;
   };
 
   // Gathering (log_writer_gather.cpp)
-  Status check_batch(const BatchView& batch) const;
+  Result<BatchBytes> measure(const BatchView& batch) const;
   Status wait_for_room() KIFA_REQUIRES(mutex_);
-  void gather(const BatchView& batch, std::size_t bytes, DurableCallback callback,
+  void gather(const BatchView& batch, const BatchBytes& bytes, DurableCallback callback,
               std::shared_ptr<Waiter> waiter) KIFA_REQUIRES(mutex_);
-  void gather_pieces(const BatchView& batch, std::size_t bytes, std::int64_t wall_minus_boot_ns)
-      KIFA_REQUIRES(mutex_);
-  void gather_unlocked(const BatchView& batch, std::int64_t wall_minus_boot_ns)
-      KIFA_REQUIRES(mutex_);
+  void gather_pieces(const BatchView& batch, const BatchBytes& bytes,
+                     std::int64_t wall_minus_boot_ns) KIFA_REQUIRES(mutex_);
+  void gather_unlocked(const BatchView& batch, std::size_t payload_bytes,
+                       std::int64_t wall_minus_boot_ns) KIFA_REQUIRES(mutex_);
   void gather_checkpoints(std::span<const Checkpoint> checkpoints) KIFA_REQUIRES(mutex_);
   void gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns)
       KIFA_REQUIRES(mutex_);

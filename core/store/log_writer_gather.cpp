@@ -70,16 +70,6 @@ class RecordSizer final {
   std::size_t count_ = 0;
 };
 
-// What the batch adds to a frame, all of it.
-std::size_t bytes_of(const BatchView& batch) {
-  RecordSizer sizer(batch);
-  std::size_t bytes = side_bytes(batch);
-  for (const RecordView& record : batch.records) {
-    bytes += sizer.next(record);
-  }
-  return bytes;
-}
-
 Status check_attributes(std::span<const Attribute> attributes) {
   std::size_t bytes = 0;
   for (const Attribute& attribute : attributes) {
@@ -96,41 +86,47 @@ Status check_attributes(std::span<const Attribute> attributes) {
 
 }  // namespace
 
-Status LogWriter::check_batch(const BatchView& batch) const {
+// Checks the batch and says what it adds to a frame, all of it; in one pass over the records.
+Result<LogWriter::BatchBytes> LogWriter::measure(const BatchView& batch) const {
   if (batch.pipeline.size() > limits::kNameBytesMax ||
       batch.source.size() > limits::kNameBytesMax) {
-    return {Code::invalid,
-            fmt::format("pipeline and source names have at most {} bytes", limits::kNameBytesMax)};
+    return Status(Code::invalid, fmt::format("pipeline and source names have at most {} bytes",
+                                             limits::kNameBytesMax));
   }
+  BatchBytes bytes{.frame = side_bytes(batch), .payloads = 0};
+  RecordSizer sizer(batch);
   const Attribute* known = nullptr;
   for (const RecordView& record : batch.records) {
     if (record.payload.size() > options_.record_bytes_max) {
-      return {Code::invalid,
-              fmt::format("a record of {} bytes is longer than record_bytes_max ({})",
-                          record.payload.size(), options_.record_bytes_max)};
+      return Status(Code::invalid,
+                    fmt::format("a record of {} bytes is longer than record_bytes_max ({})",
+                                record.payload.size(), options_.record_bytes_max));
     }
     if (record.attributes.data() != known) {
       known = record.attributes.data();
       KIFA_TRY(check_attributes(record.attributes));
     }
+    bytes.frame += sizer.next(record);
+    bytes.payloads += record.payload.size();
   }
   for (const Checkpoint& checkpoint : batch.checkpoints) {
     if (checkpoint.key.size() > limits::kCheckpointKeyBytesMax ||
         checkpoint.state.size() > limits::kCheckpointStateBytesMax ||
         checkpoint.origin.size() > 2 * limits::kNameBytesMax + 1) {
-      return {Code::invalid,
-              fmt::format("the checkpoint `{}` of {} exceeds its limits (key {}, state {} bytes)",
-                          checkpoint.key, checkpoint.origin, limits::kCheckpointKeyBytesMax,
-                          limits::kCheckpointStateBytesMax)};
+      return Status(
+          Code::invalid,
+          fmt::format("the checkpoint `{}` of {} exceeds its limits (key {}, state {} bytes)",
+                      checkpoint.key, checkpoint.origin, limits::kCheckpointKeyBytesMax,
+                      limits::kCheckpointStateBytesMax));
     }
   }
   if (side_bytes(batch) > frame_bytes_max_ / 2) {
-    return {Code::invalid,
-            fmt::format("one batch has {} bytes of checkpoints and events; at most "
-                        "{} fit into a segment of {} bytes",
-                        side_bytes(batch), frame_bytes_max_ / 2, options_.segment_bytes)};
+    return Status(Code::invalid,
+                  fmt::format("one batch has {} bytes of checkpoints and events; at most "
+                              "{} fit into a segment of {} bytes",
+                              side_bytes(batch), frame_bytes_max_ / 2, options_.segment_bytes));
   }
-  return {};
+  return bytes;
 }
 
 std::size_t LogWriter::gathered_bytes() const {
@@ -243,13 +239,14 @@ void LogWriter::gather_checkpoints(std::span<const Checkpoint> checkpoints) {
 
 // Copies the records without the lock: what is gathered already can be committed meanwhile. The
 // frame belongs to this thread until it is back.
-void LogWriter::gather_unlocked(const BatchView& batch, std::int64_t wall_minus_boot_ns) {
+void LogWriter::gather_unlocked(const BatchView& batch, std::size_t payload_bytes,
+                                std::int64_t wall_minus_boot_ns) {
   open_frame();
   FramePtr frame = std::move(gathered_.back());
   gathered_.pop_back();
   gathering_ = true;
   mutex_.unlock();
-  frame->builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+  frame->builder.add_records(batch, 0, batch.records.size(), payload_bytes, wall_minus_boot_ns);
   mutex_.lock();
   gathering_ = false;
   if (!gathered_.empty()) {
@@ -261,7 +258,7 @@ void LogWriter::gather_unlocked(const BatchView& batch, std::int64_t wall_minus_
 
 // A batch goes whole into one frame if it fits into any; otherwise it is cut, and its checkpoints
 // and events come with the last piece, behind all records that they speak of.
-void LogWriter::gather_pieces(const BatchView& batch, std::size_t bytes,
+void LogWriter::gather_pieces(const BatchView& batch, const BatchBytes& bytes,
                               std::int64_t wall_minus_boot_ns) {
   const auto close_if_over = [this](std::size_t more,
                                     std::size_t limit) KIFA_NO_THREAD_SAFETY_ANALYSIS {
@@ -270,33 +267,38 @@ void LogWriter::gather_pieces(const BatchView& batch, std::size_t bytes,
       gathered_.back()->closed = true;
     }
   };
-  close_if_over(bytes, frame_target_bytes_);
-  if (bytes + sizeof(FrameHeader) + 64 <= frame_bytes_max_) {
-    if (threads_ && bytes > kCopiedUnderLockBytes) {
-      gather_unlocked(batch, wall_minus_boot_ns);
+  close_if_over(bytes.frame, frame_target_bytes_);
+  if (bytes.frame + sizeof(FrameHeader) + 64 <= frame_bytes_max_) {
+    if (threads_ && bytes.frame > kCopiedUnderLockBytes) {
+      gather_unlocked(batch, bytes.payloads, wall_minus_boot_ns);
     } else {
-      open_frame().builder.add_records(batch, 0, batch.records.size(), wall_minus_boot_ns);
+      open_frame().builder.add_records(batch, 0, batch.records.size(), bytes.payloads,
+                                       wall_minus_boot_ns);
     }
     return;
   }
   std::size_t from = 0;
   std::size_t piece_bytes = 0;
+  std::size_t payload_bytes = 0;
   RecordSizer sizer(batch);
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     const std::size_t more = sizer.next(batch.records[i]);
     if (piece_bytes > 0 && piece_bytes + more > frame_target_bytes_) {
-      open_frame().builder.add_records(batch, from, i, wall_minus_boot_ns);
+      open_frame().builder.add_records(batch, from, i, payload_bytes, wall_minus_boot_ns);
       open_frame().closed = true;
       from = i;
       piece_bytes = group_bytes(batch, batch.records[i].attributes);
+      payload_bytes = 0;
     }
     piece_bytes += more;
+    payload_bytes += batch.records[i].payload.size();
   }
-  open_frame().builder.add_records(batch, from, batch.records.size(), wall_minus_boot_ns);
+  open_frame().builder.add_records(batch, from, batch.records.size(), payload_bytes,
+                                   wall_minus_boot_ns);
   close_if_over(side_bytes(batch), frame_bytes_max_);
 }
 
-void LogWriter::gather(const BatchView& batch, std::size_t bytes, DurableCallback callback,
+void LogWriter::gather(const BatchView& batch, const BatchBytes& bytes, DurableCallback callback,
                        std::shared_ptr<Waiter> waiter) {
   const std::int64_t now_unix_ns = clock_.now_unix_ns();
   const std::int64_t wall_minus_boot_ns = now_unix_ns - clock_.now_boot_ns();
@@ -318,11 +320,11 @@ void LogWriter::gather(const BatchView& batch, std::size_t bytes, DurableCallbac
 }
 
 Status LogWriter::append(const BatchView& batch, DurableCallback durable) {
-  KIFA_TRY(check_batch(batch));
-  const std::size_t bytes = bytes_of(batch);
+  const Result<BatchBytes> bytes = measure(batch);
+  KIFA_TRY(bytes.status());
   const MutexLock lock(mutex_);
   KIFA_TRY(wait_for_room());
-  gather(batch, bytes, std::move(durable), nullptr);
+  gather(batch, *bytes, std::move(durable), nullptr);
   if (!threads_) {
     do_all_work();
   } else if (in_flight_.empty() && gathered_.front()->builder.frame_bytes() <= kInlineFrameBytes &&
@@ -335,13 +337,13 @@ Status LogWriter::append(const BatchView& batch, DurableCallback durable) {
 }
 
 Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
-  KIFA_TRY(check_batch(batch));
-  const std::size_t bytes = bytes_of(batch);
+  const Result<BatchBytes> bytes = measure(batch);
+  KIFA_TRY(bytes.status());
   const auto waiter = std::make_shared<Waiter>();
   const MutexLock lock(mutex_);
   KIFA_TRY(wait_for_room());
   ++waiter_count_;
-  gather(batch, bytes, {}, waiter);
+  gather(batch, *bytes, {}, waiter);
   while (!waiter->done) {
     if (do_some_work()) {
       continue;

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/assert.hpp"
 #include "core/base/crc32c.hpp"
 #include "core/store/canonical.hpp"
+#include "core/store/job_thread.hpp"
 #include "core/store/mutants.hpp"
 #include "core/store/table_block.hpp"
 #include "core/store/table_codec.hpp"
@@ -68,6 +71,9 @@ class TableWriter::Impl final {
     footer_.first_event = options.next_event;
     footer_.previous_anchor = options.previous_anchor;
     footer_.last_anchor = options.previous_anchor;
+    if (options.in_parallel) {
+      packing_.emplace("kifa-pack");
+    }
     last_piece_end_ = options.first.value - 1;
     last_lsn_ = last_piece_end_;
   }
@@ -102,6 +108,7 @@ class TableWriter::Impl final {
  private:
   Status make_room(std::size_t bytes);
   Status seal_block();
+  Status put_block();
   void note_source(const RecordView& record);
   Status put_pages();
   Status put_part(ByteView bytes, TablePart& part);
@@ -114,7 +121,13 @@ class TableWriter::Impl final {
   bool finished_ = false;
   BlockBuilder builder_;
   BlockCodec codec_;
-  ByteBuffer raw_, stored_;
+  struct Sealed {  // a block that is being compressed
+    TableBlockHeader header;
+    TableIndexEntry entry;
+    ByteBuffer raw, stored;
+    bool pays = false;  // to be compressed
+    bool waits = false;
+  } sealed_;
   TableIndexEntry entry_;  // of the block that is being gathered
   std::vector<TableIndexEntry> entries_;
   std::vector<TableTopEntry> top_;
@@ -126,6 +139,7 @@ class TableWriter::Impl final {
   std::uint64_t last_event_ = 0;
   std::uint64_t last_piece_end_ = 0;
   TableFooter footer_;
+  std::optional<JobThread> packing_;  // last: what it works on goes after it
 };
 
 Status TableWriter::Impl::begin() {
@@ -215,31 +229,54 @@ void TableWriter::Impl::note_source(const RecordView& record) {
   entry_.sources[entry_.source_count++] = index;
 }
 
+// Nothing more goes into the block. In parallel it is compressed while the next one is gathered.
 Status TableWriter::Impl::seal_block() {
-  TableBlockHeader header = builder_.finish(raw_);
+  KIFA_TRY(put_block());
+  sealed_.header = builder_.finish(sealed_.raw);
+  sealed_.entry = std::exchange(entry_, {});
+  sealed_.waits = true;
+  const auto compress = [this] {
+    sealed_.pays = options_.codec != TableCodec::none &&
+                   codec_.compress(options_.codec, sealed_.raw.view(), sealed_.stored);
+  };
+  if (packing_) {
+    packing_->start(compress);
+    return {};
+  }
+  compress();
+  return put_block();
+}
+
+// Writes the block that was sealed last, if that is still to be done.
+Status TableWriter::Impl::put_block() {
+  if (!std::exchange(sealed_.waits, false)) {
+    return {};
+  }
+  if (packing_) {
+    packing_->wait();
+  }
+  TableBlockHeader& header = sealed_.header;
+  const ByteView content = sealed_.pays ? sealed_.stored.view() : sealed_.raw.view();
   header.table = options_.number;
   header.offset = output_->offset();
-  const bool pays =
-      options_.codec != TableCodec::none && codec_.compress(options_.codec, raw_.view(), stored_);
-  const ByteView content = pays ? stored_.view() : raw_.view();
-  header.codec = pays ? options_.codec : TableCodec::none;
+  header.codec = sealed_.pays ? options_.codec : TableCodec::none;
   header.stored_bytes = static_cast<std::uint32_t>(content.size());
   header.crc = crc_of(header, content);
   KIFA_TRY(output_->put(bytes_of(header)));
   KIFA_TRY(output_->put(content));
-  entry_.offset = header.offset;
-  entry_.block_bytes = static_cast<std::uint32_t>(sizeof header) + header.stored_bytes;
-  entry_.block_crc = header.crc;
-  entry_.record_count = header.record_count;
-  entry_.event_count = header.event_count;
-  entry_.first_lsn = header.first_lsn;
-  entry_.last_lsn = header.last_lsn;
-  entry_.first_after = header.first_after;
-  entry_.last_after = header.last_after;
-  entry_.min_unix_ns = header.min_unix_ns;
-  entry_.max_unix_ns = header.max_unix_ns;
-  entries_.push_back(entry_);
-  entry_ = {};
+  TableIndexEntry& entry = sealed_.entry;
+  entry.offset = header.offset;
+  entry.block_bytes = static_cast<std::uint32_t>(sizeof header) + header.stored_bytes;
+  entry.block_crc = header.crc;
+  entry.record_count = header.record_count;
+  entry.event_count = header.event_count;
+  entry.first_lsn = header.first_lsn;
+  entry.last_lsn = header.last_lsn;
+  entry.first_after = header.first_after;
+  entry.last_after = header.last_after;
+  entry.min_unix_ns = header.min_unix_ns;
+  entry.max_unix_ns = header.max_unix_ns;
+  entries_.push_back(entry);
   return {};
 }
 
@@ -335,6 +372,7 @@ Result<TableInfo> TableWriter::Impl::finish() {
   if (!builder_.empty()) {
     KIFA_TRY(seal_block());
   }
+  KIFA_TRY(put_block());
   KIFA_TRY(put_pages());
   KIFA_TRY(put_part(std::as_bytes(std::span(top_)), footer_.top));
   KIFA_TRY(put_part(std::as_bytes(std::span(pieces_)), footer_.pieces));

@@ -24,7 +24,7 @@ struct TableWriterOptions {
   std::uint64_t next_event = 1;  // number of the next event if none is added
   std::uint32_t block_bytes_raw = kTableBlockBytes;
   bool is_repaired = false;  // kTableRepaired
-  bool in_parallel = false;  // hashing has a thread of its own
+  bool in_parallel = false;  // hashing and compressing have threads of their own
 };
 
 // Writes one table: records and events in their order, cut into pieces.
@@ -60,7 +60,7 @@ class TableWriter final {
   // All was added and the last piece was ended.
   Result<TableInfo> finish();
 
-  // So far, without what is still gathered in memory (at most a block).
+  // So far, without what is still gathered in memory (at most two blocks).
   [[nodiscard]] std::uint64_t bytes_written() const;
 
  private:

@@ -47,7 +47,7 @@ FrameBuilder sample() {
   }
   builder.add_records(
       {.pipeline = "p", .source = "s", .records = records, .checkpoints = {}, .events = {}}, 0, 3,
-      400);
+      5 + large.size(), 400);
   builder.add_checkpoint(
       {.origin = "p/s", .key = "file-1", .position = 77, .state = std::string("\0x", 2)});
   Event event;
