@@ -6,7 +6,11 @@ set(kifa_common_headers <algorithm> <array> <chrono> <cstdint> <deque> <filesyst
 
 # One for libraries (-fPIC) and one for the tests (-fPIE): a precompiled header serves only code with its own flags.
 function(kifa_add_precompiled name)
-  add_library(${name} OBJECT "${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp")
+  set(source "${PROJECT_BINARY_DIR}/precompiled.cpp")  # a target has a source
+  if(NOT EXISTS "${source}")
+    file(WRITE "${source}" "")
+  endif()
+  add_library(${name} OBJECT "${source}")
   target_link_libraries(${name} PRIVATE fmt::fmt)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_precompile_headers(${name} PRIVATE ${kifa_common_headers} ${ARGN})
