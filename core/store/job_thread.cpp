@@ -18,28 +18,29 @@ JobThread::~JobThread() = default;
 void JobThread::start(std::function<void()> job) {
   {
     const MutexLock lock(mutex_);
-    KIFA_ASSERT(!job_);
+    KIFA_ASSERT(!is_busy_);
     job_ = std::move(job);
+    is_busy_ = true;
   }
   changed_.notify_all();
 }
 
 void JobThread::wait() {
   const MutexLock lock(mutex_);
-  while (job_) {
+  while (is_busy_) {
     changed_.wait(mutex_);
   }
 }
 
 void JobThread::run(const std::stop_token& stop) {
-  const auto has_job = [this]() KIFA_NO_THREAD_SAFETY_ANALYSIS { return bool{job_}; };
+  const auto has_job = [this]() KIFA_NO_THREAD_SAFETY_ANALYSIS { return is_busy_; };
   mutex_.lock();
   while (changed_.wait(mutex_, stop, has_job)) {
-    const std::function<void()>& job = job_;  // nobody else changes it before it is done
+    const std::function<void()> job = std::exchange(job_, nullptr);
     mutex_.unlock();
     job();
     mutex_.lock();
-    job_ = nullptr;
+    is_busy_ = false;
     changed_.notify_all();
   }
   mutex_.unlock();

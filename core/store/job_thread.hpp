@@ -28,7 +28,8 @@ class JobThread final {
 
   Mutex mutex_;
   std::condition_variable_any changed_;
-  std::function<void()> job_ KIFA_GUARDED_BY(mutex_);  // empty: none
+  std::function<void()> job_ KIFA_GUARDED_BY(mutex_);
+  bool is_busy_ KIFA_GUARDED_BY(mutex_) = false;  // from start() until the job is done
   std::jthread thread_;
 };
 
