@@ -204,5 +204,30 @@ TEST_CASE("a unix socket takes records, and the one of a killed kifa is replaced
   CHECK(query(till.data(), "json").find("\"peer\":\"unix:uid=") != std::string::npos);
 }
 
+TEST_CASE("the daemon takes lines over TCP with a flag", "[tcp]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  const std::string path = directory.file("till.sock");
+  Process daemon(kifa({"daemon", "--tcp", "127.0.0.1:0", "--tcp", "unix:" + path, "-d", data}));
+  REQUIRE(daemon.wait_until(
+      [&] { return daemon.err().find("listening on unix:") != std::string::npos; }));
+  const std::string told = "listening on 127.0.0.1:";
+  const std::size_t found = daemon.err().find(told);
+  REQUIRE(found != std::string::npos);
+  Client tcp("127.0.0.1:" + daemon.err().substr(found + told.size(), 5));
+  Client local("unix:" + path);
+  REQUIRE(tcp.send("over tcp\n"));
+  REQUIRE(daemon.wait_until([&] {
+    const Ending stats = run_kifa({"stats", "-d", data, "--json"});
+    return stats.exit_code == 0 && json_number(stats.out, "durable_lsn") >= 1;
+  }));
+  REQUIRE(local.send("over a socket\n"));
+  local.end();
+  CHECK(local.receive().empty());
+  Till::stop(daemon);
+  CHECK(payloads(data) == std::vector{"over tcp"s, "over a socket"s});
+  CHECK(query(data, "json").find("\"source\":\"tcp\"") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace kifa::test
