@@ -88,6 +88,12 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
   CLI::App* daemon = root.add_subcommand("daemon", "Take records in and store them");
   daemon->alias("ingest");
   daemon->add_flag("--stdin", parsed.daemon.from_stdin, "Read lines from standard input");
+  daemon
+      ->add_option("--tcp", parsed.daemon.tcp_addresses,
+                   "Take lines over TCP at this address, such as 127.0.0.1:5140 or [::1]:5140, or "
+                   "unix:/PATH. May be given several times")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   add_data_dir(daemon, parsed.texts);
   daemon
       ->add_option("--flush-mode", parsed.texts.flush_mode,
@@ -105,6 +111,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
       "\nExamples:\n"
       "  tail -F /var/log/pos.log | kifa daemon --stdin -d /var/lib/kifa\n"
       "  kifa daemon --stdin -d ./data --flush-mode normal < receipts.txt\n"
+      "  kifa daemon --tcp 127.0.0.1:5140 -d ./data\n"
       "\nEnds with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.");
 
   CLI::App* run = root.add_subcommand("run", "Run the pipelines of a YAML file");
@@ -309,8 +316,8 @@ class Completion {
 
   Status daemon() {
     DaemonCommand& command = parsed_.daemon;
-    if (!command.from_stdin) {
-      return {Code::invalid, "no source given: name at least one with --stdin"};
+    if (!command.from_stdin && command.tcp_addresses.empty()) {
+      return {Code::invalid, "no source given: name at least one with --stdin or --tcp"};
     }
     KIFA_TRY(data_dir(command.data_dir));
     KIFA_TRY(run_flags(command.run));

@@ -41,13 +41,37 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
+config::Node sources_from(const DaemonCommand& command, const config::Node& framing) {
+  config::Node sources;
+  sources.kind = config::Node::Kind::mapping;
+  if (command.from_stdin) {
+    config::Node input = mapping("type", scalar("stdin"));
+    add(input, "framing", framing);
+    add(sources, "stdin", std::move(input));
+  }
+  if (!command.tcp_addresses.empty()) {
+    config::Node addresses;
+    addresses.kind = config::Node::Kind::sequence;
+    for (const std::string& address : command.tcp_addresses) {
+      addresses.items.push_back(quoted(address));
+    }
+    config::Node input = mapping("type", scalar("tcp"));
+    add(input, "address", std::move(addresses));
+    add(input, "framing", framing);
+    add(sources, "tcp", std::move(input));
+  }
+  return sources;
+}
+
 // The document that the flags stand for, as a file would hold it:
 //
 //   version: 1
 //   store: { data_dir: DIR, flush_mode: MODE, segment_size_mib: N }
 //   pipelines:
 //     daemon:
-//       sources: { stdin: { type: stdin, framing: { type: newline } } }
+//       sources:
+//         stdin: { type: stdin, framing: { type: newline } }
+//         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
 //       sinks:   { journal: { type: kifa } }
 config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   config::Node store = mapping("data_dir", quoted(std::move(data_dir)));
@@ -57,7 +81,6 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   if (command.segment_size_mib) {
     add(store, "segment_size_mib", scalar(std::to_string(*command.segment_size_mib)));
   }
-  config::Node input = mapping("type", scalar("stdin"));
   config::Node framing = mapping("type", scalar("newline"));
   if (command.segment_size_mib) {
     // What is longer than the store takes is split.
@@ -68,8 +91,7 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
       add(framing, "record_bytes_max", scalar(std::to_string(limit)));
     }
   }
-  add(input, "framing", std::move(framing));
-  config::Node pipeline = mapping("sources", mapping("stdin", std::move(input)));
+  config::Node pipeline = mapping("sources", sources_from(command, framing));
   add(pipeline, "sinks", mapping("journal", mapping("type", scalar("kifa"))));
   config::Node root = mapping("version", scalar("1"));
   add(root, "store", std::move(store));
