@@ -41,5 +41,19 @@ TEST_CASE("syslog with counts and with lines becomes records, and what is neithe
   CHECK(json_number(query(directory.file("data"), "json", {"--events"}), "lost_bytes") == 3);
 }
 
+TEST_CASE("frames with a right check become records, the others are counted as a gap",
+          "[framings]") {
+  const TemporaryDirectory directory;
+  ingest_framed(directory, "{ type: stx_etx, check: lrc }",
+                "\x02"
+                "A\x03"
+                "B"
+                "\x02"
+                "C\x03?\x02"
+                "D\x03G");
+  CHECK(payloads(directory.file("data")) == std::vector{"A"s, "D"s});
+  CHECK(json_number(query(directory.file("data"), "json", {"--events"}), "lost_bytes") == 4);
+}
+
 }  // namespace
 }  // namespace kifa::test
