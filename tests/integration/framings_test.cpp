@@ -55,5 +55,20 @@ TEST_CASE("frames with a right check become records, the others are counted as a
   CHECK(json_number(query(directory.file("data"), "json", {"--events"}), "lost_bytes") == 4);
 }
 
+TEST_CASE("a receipt of several lines becomes one record", "[framings]") {
+  const TemporaryDirectory directory;
+  ingest_framed(directory, "{ type: regex, end: '^THANK' }",
+                "TEA 2.00\nTHANK YOU\nBREAD 1.50\nTHANK YOU\n");
+  CHECK(payloads(directory.file("data")) ==
+        std::vector{"TEA 2.00\\nTHANK YOU"s, "BREAD 1.50\\nTHANK YOU"s});
+}
+
+TEST_CASE("a pattern that is none is refused before anything is read", "[framings]") {
+  const TemporaryDirectory directory;
+  const std::string config = directory.file("shop.yaml");
+  write_file(config, configuration_with("{ type: regex, start: 'a(' }"));
+  require_refusal(run_kifa({"check", config}), 78, "missing ): a(");
+}
+
 }  // namespace
 }  // namespace kifa::test
