@@ -158,6 +158,9 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "plugins/formatters/shared": {"sdk"},  # headers that formatters have in common
     "plugins/formatters/json": {"sdk", "plugins/formatters/shared"},
     "plugins/formatters/text": {"sdk", "plugins/formatters/shared"},
+    "plugins/framings/shared": {"sdk"},
+    "plugins/framings/delimiter": {"sdk", "plugins/framings/shared"},
+    "plugins/framings/stx_etx": {"sdk", "plugins/framings/shared"},
     "plugins/sinks/kifa": {"sdk", "core/store", "core/io", "core/base"},
     "examples": {"sdk"},
 }

@@ -15,44 +15,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "plugins/framings/shared/byte_text.hpp"
 
 namespace {
 
 namespace sdk = kifa::sdk;
 
 constexpr std::size_t kDelimiterBytesMax = 256;
-constexpr std::string_view kHexPrefix = "hex:";
-
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// Pairs of hexadecimal digits, with or without spaces between the pairs; nullopt: they are not.
-std::optional<std::vector<std::uint8_t>> bytes_from_hex(std::string_view text) {
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t at = 0; at < text.size();) {
-    if (text[at] == ' ') {
-      ++at;
-      continue;
-    }
-    const int high = digit_of(text[at]);
-    const int low = at + 1 < text.size() ? digit_of(text[at + 1]) : -1;
-    if (high < 0 || low < 0) {
-      return std::nullopt;
-    }
-    bytes.push_back(static_cast<std::uint8_t>(high * 16 + low));
-    at += 2;
-  }
-  return bytes;
-}
 
 class Delimiter final : public sdk::Framing {
  public:
@@ -60,16 +33,12 @@ class Delimiter final : public sdk::Framing {
 
   sdk::Status configure(const sdk::Settings& settings) override {
     const std::string_view text = settings.text("delimiter");
-    if (text.starts_with(kHexPrefix)) {
-      const auto bytes = bytes_from_hex(text.substr(kHexPrefix.size()));
-      if (!bytes) {
-        return sdk::Status::invalid("delimiter \"" + std::string(text) +
-                                    "\" is not pairs of hexadecimal digits, as in \"hex:0D 0A\"");
-      }
-      delimiter_ = *bytes;
-    } else {
-      delimiter_.assign(text.begin(), text.end());
+    const auto bytes = kifa::plugins::bytes_from_option(text);
+    if (!bytes) {
+      return sdk::Status::invalid("delimiter \"" + std::string(text) +
+                                  "\" is not pairs of hexadecimal digits, as in \"hex:0D 0A\"");
     }
+    delimiter_ = *bytes;
     if (delimiter_.empty() || delimiter_.size() > kDelimiterBytesMax) {
       return sdk::Status::invalid("delimiter has " + std::to_string(delimiter_.size()) +
                                   " bytes; 1 to " + std::to_string(kDelimiterBytesMax) +

@@ -21,11 +21,18 @@ Rig::~Rig() {
 
 std::unique_ptr<plugin::Instance> Rig::make(const plugin::Component& component, std::string name,
                                             const void* script, plugin::HostCallbacks callbacks) {
+  return make(component, std::move(name), std::vector{script_setting(script)},
+              std::move(callbacks));
+}
+
+std::unique_ptr<plugin::Instance> Rig::make(const plugin::Component& component, std::string name,
+                                            std::vector<config::Setting> settings,
+                                            plugin::HostCallbacks callbacks) {
   callbacks.clock = &clock;
   auto instance = plugin::Instance::create(component, std::move(name), std::move(callbacks));
   REQUIRE(instance.has_value());
-  const plugin::AbiSettings settings({script_setting(script)});
-  REQUIRE((*instance)->configure(settings.view()).is_ok());
+  const plugin::AbiSettings given(std::move(settings));
+  REQUIRE((*instance)->configure(given.view()).is_ok());
   return std::move(*instance);
 }
 
@@ -72,7 +79,10 @@ void Rig::build() {
     }
   };
   source_instance_ = make(source_component(whole_records), "till/printer", &source, callbacks);
-  if (!whole_records) {
+  if (real_framing != nullptr) {
+    framing_instance_ = make({real_framing, real_framing->components, "built in"},
+                             "till/printer/framing", real_framing_settings, {});
+  } else if (!whole_records) {
     framing_instance_ = make(framing_component(answers), "till/printer/framing", &framing, {});
   }
   pipeline::SourceParts parts;

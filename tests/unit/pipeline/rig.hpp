@@ -31,6 +31,9 @@ class Rig {
   std::vector<config::FilterConfig> filters;
   bool whole_records = false;
   bool answers = false;
+  // A plugin's only component, instead of the framing that does what its script says.
+  const kifa_plugin* real_framing = nullptr;
+  std::vector<config::Setting> real_framing_settings;
   bool has_copy = false;
   bool copy_is_text = false;
   // False: the sink's worker does nothing in run(); turn_sink() is called by the test.
@@ -71,6 +74,9 @@ class Rig {
  private:
   std::unique_ptr<plugin::Instance> make(const plugin::Component& component, std::string name,
                                          const void* script, plugin::HostCallbacks callbacks);
+  std::unique_ptr<plugin::Instance> make(const plugin::Component& component, std::string name,
+                                         std::vector<config::Setting> settings,
+                                         plugin::HostCallbacks callbacks);
   std::unique_ptr<pipeline::SinkWriter> make_sink(SinkScript& script, bool required, bool text);
 
   std::vector<std::string> logged_;
