@@ -45,6 +45,38 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{} ({} bytes)", bytes_for_people(bytes), with_separators(bytes));
 }
 
+std::string budget_text(const store::StoreStats& stats) {
+  if (!stats.disk_budget_bytes) {
+    return "not known";
+  }
+  if (*stats.disk_budget_bytes == 0) {
+    return "none";
+  }
+  return fmt::format(
+      "{}, {} of it used ({:.0f} %)", bytes_for_people(*stats.disk_budget_bytes),
+      bytes_for_people(stats.disk_bytes),
+      100 * static_cast<double>(stats.disk_bytes) / static_cast<double>(*stats.disk_budget_bytes));
+}
+
+std::string recovery_text(const store::LastRecovery& last) {
+  if (!last.is_known) {
+    return "not known";
+  }
+  if (last.unix_ns == 0) {
+    return "none so far";
+  }
+  std::string text =
+      fmt::format("{}: {} read, {} carried over", utc_text(last.unix_ns),
+                  counted(last.segments, "segment"), counted(last.carried_records, "record"));
+  if (last.dropped_tail) {
+    text += ", an unfinished write dropped";
+  }
+  return text + (last.damages == 0
+                     ? std::string(", no damage")
+                     : fmt::format(", {} with {} lost", counted(last.damages, "damaged place"),
+                                   counted(last.lost_records, "record")));
+}
+
 std::string tables_text(const store::StoreStats& stats) {
   const std::uint64_t tables = stats.tables[0] + stats.tables[1] + stats.tables[2];
   if (tables == 0) {
@@ -144,6 +176,8 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
                        : fmt::format("version {}", with_separators(stats.manifest_version)));
   line("Payload", size_text(stats.payload_bytes));
   line("On disk", size_text(stats.disk_bytes));
+  line("Disk budget", budget_text(stats));
+  line("Last recovery", recovery_text(stats.last_recovery));
   return text;
 }
 
@@ -158,6 +192,29 @@ std::string cursors_json(const store::CursorList& cursors) {
                   .finish());
   }
   return array.finish();
+}
+
+void add_opening_members(JsonObject& json, const store::StoreStats& stats) {
+  if (stats.disk_budget_bytes) {
+    json.number("disk_budget_bytes", *stats.disk_budget_bytes);
+  } else {
+    json.null("disk_budget_bytes");
+  }
+  const store::LastRecovery& last = stats.last_recovery;
+  json.boolean("last_recovery_known", last.is_known);
+  if (last.unix_ns == 0) {
+    json.null("last_recovery");
+    return;
+  }
+  json.raw("last_recovery", JsonObject()
+                                .text("timestamp", iso_text(last.unix_ns))
+                                .signed_number("timestamp_ns", last.unix_ns)
+                                .number("segments", last.segments)
+                                .number("carried_records", last.carried_records)
+                                .boolean("dropped_tail", last.dropped_tail)
+                                .number("damages", last.damages)
+                                .number("lost_records", last.lost_records)
+                                .finish());
 }
 
 void add_table_members(JsonObject& json, const store::StoreStats& stats) {
@@ -207,6 +264,7 @@ std::string for_machines(const std::string& directory, const store::StoreStats& 
       .number("segment_bytes", stats.segment_bytes)
       .number("payload_bytes", stats.payload_bytes)
       .number("disk_bytes", stats.disk_bytes);
+  add_opening_members(json, stats);
   add_table_members(json, stats);
   json.raw("cursors", cursors_json(cursors));
   return json.finish() + "\n";

@@ -321,6 +321,10 @@ class Backup final {
     std::vector<std::byte> bytes(kStatusFileBytes);
     const ByteView from = std::as_bytes(std::span(&slot, 1));
     std::ranges::copy(from, bytes.begin() + kStatusSlotStride);
+    if (view.log.opening_note) {
+      std::ranges::copy(std::as_bytes(std::span(&*view.log.opening_note, 1)),
+                        bytes.begin() + kOpeningNoteOffset);
+    }
     const std::string path = in(partial_, std::string(kStatusFileName));
     KIFA_TRY(remove_if_there(path));
     return write_new_file(files_, path, bytes);

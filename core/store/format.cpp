@@ -40,6 +40,10 @@ std::uint32_t crc_of(const StatusSlot& slot) {
   return crc32c(0, bytes_of(slot, sizeof slot.crc, sizeof slot));
 }
 
+std::uint32_t crc_of(const OpeningNote& note) {
+  return crc32c(0, bytes_of(note, sizeof note.crc, sizeof note));
+}
+
 std::uint32_t header_crc_of(const FrameHeader& header) {
   return crc32c(0, bytes_of(header, sizeof header.header_crc, sizeof header));
 }
@@ -110,6 +114,17 @@ std::optional<StatusSlot> decode_status_slot(ByteView bytes) {
     return std::nullopt;
   }
   return slot;
+}
+
+std::optional<OpeningNote> decode_opening_note(ByteView bytes) {
+  if (bytes.size() < sizeof(OpeningNote)) {
+    return std::nullopt;
+  }
+  const auto note = load<OpeningNote>(bytes.data());
+  if (note.magic != kOpeningNoteMagic || note.crc != crc_of(note)) {
+    return std::nullopt;
+  }
+  return note;
 }
 
 std::string segment_file_name(std::uint64_t number) {

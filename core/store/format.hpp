@@ -228,6 +228,36 @@ struct StatusSlot {
 };
 static_assert(sizeof(StatusSlot) == 120);
 
+inline constexpr std::uint32_t kOpeningNoteMagic = 0x4E4F464B;  // "KFON"
+inline constexpr std::size_t kOpeningNoteOffset = 1024;         // in STATUS, behind the slots
+inline constexpr std::uint32_t kRecoveryDroppedTail = 1U << 0U;
+
+// What a note says about recoveries.
+enum class RecoveryNote : std::uint32_t {
+  unknown = 0,   // the store is older than its notes, or they were lost
+  none_yet = 1,  // every writer so far has closed the store
+  noted = 2,
+};
+
+// Stands in STATUS at offset 1024: what openings for writing leave for readers of later days.
+struct OpeningNote {
+  std::uint32_t crc = 0;  // CRC-32C of bytes 4 to 71
+  std::uint32_t magic = kOpeningNoteMagic;
+  StoreId store_id{};
+  std::uint64_t disk_budget_bytes = 0;  // of the last opening; 0: none
+  RecoveryNote recovery = RecoveryNote::unknown;
+  std::uint32_t recovery_flags = 0;
+  std::int64_t recovery_unix_ns = 0;  // of the last opening after an unclean end
+  std::uint64_t recovery_carried_records = 0;
+  std::uint64_t recovery_lost_records = 0;
+  std::uint32_t recovery_segments = 0;
+  std::uint32_t recovery_damages = 0;
+  bool operator==(const OpeningNote&) const = default;
+};
+static_assert(sizeof(OpeningNote) == 72);
+static_assert(kOpeningNoteOffset >= 2 * kStatusSlotStride);
+static_assert(kOpeningNoteOffset + sizeof(OpeningNote) <= kStatusFileBytes);
+
 [[nodiscard]] constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -242,6 +272,7 @@ template <class T>
 
 [[nodiscard]] std::uint32_t crc_of(const SegmentHeader& header);
 [[nodiscard]] std::uint32_t crc_of(const StatusSlot& slot);
+[[nodiscard]] std::uint32_t crc_of(const OpeningNote& note);
 [[nodiscard]] std::uint32_t header_crc_of(const FrameHeader& header);
 
 // The header in `bytes` (at least 256), if it is one, undamaged, of segment `number`. A header of a
@@ -253,6 +284,7 @@ template <class T>
                                                              const SegmentHeader& segment,
                                                              std::uint64_t offset);
 [[nodiscard]] std::optional<StatusSlot> decode_status_slot(ByteView bytes);
+[[nodiscard]] std::optional<OpeningNote> decode_opening_note(ByteView bytes);
 
 // "wal-0000000000000001"
 [[nodiscard]] std::string segment_file_name(std::uint64_t number);

@@ -74,9 +74,10 @@ struct LogScan {
   bool has_reserve = false;             // RESERVE is there
   std::map<std::uint64_t, std::uint64_t> segment_file_bytes;  // by number
   std::optional<StatusSlot> status;
-  std::string lost_checkpoints;        // why those of what is in tables cannot be read
-  std::vector<std::string> leftovers;  // unfinished files of an earlier writer
-  std::vector<std::string> foreign;    // names that are not the store's
+  std::optional<OpeningNote> opening_note;  // of the last opening for writing, of this store
+  std::string lost_checkpoints;             // why those of what is in tables cannot be read
+  std::vector<std::string> leftovers;       // unfinished files of an earlier writer
+  std::vector<std::string> foreign;         // names that are not the store's
 
   // How much of the log has gone into tables.
   [[nodiscard]] FlushedLog flushed() const {

@@ -267,6 +267,10 @@ Status find_path(io::FileSystem& files, const LogScanOptions& options, LogScan& 
   if (scan.status && scan.status->store_id == scan.store_id) {
     scan.evidence = scan.status->durable;
   }
+  scan.opening_note = read_opening_note(files, options.directory);
+  if (scan.opening_note && scan.opening_note->store_id != scan.store_id) {
+    scan.opening_note.reset();
+  }
   if (!scan.manifest.manifest && !options.live_end) {
     KIFA_TRY(go_on_without_manifest(files, options.directory, scan));
   }

@@ -276,6 +276,19 @@ Status ReaderImpl::scan(const Selection& selection, const OnRecord& on_record,
   }
 }
 
+LastRecovery last_recovery_of(const OpeningNote& note) {
+  LastRecovery last{.is_known = note.recovery != RecoveryNote::unknown};
+  if (note.recovery == RecoveryNote::noted) {
+    last.unix_ns = note.recovery_unix_ns;
+    last.segments = note.recovery_segments;
+    last.carried_records = note.recovery_carried_records;
+    last.damages = note.recovery_damages;
+    last.lost_records = note.recovery_lost_records;
+    last.dropped_tail = (note.recovery_flags & kRecoveryDroppedTail) != 0;
+  }
+  return last;
+}
+
 Result<StoreStats> ReaderImpl::stats() {
   if (has_old_totals_) {
     KIFA_TRY(refresh());
@@ -320,6 +333,10 @@ Result<StoreStats> ReaderImpl::stats() {
   stats.segments = log_.path.size();
   stats.spare_segments = log_.spares.size();
   stats.disk_bytes = log_.file_bytes;
+  if (log_.opening_note) {
+    stats.disk_budget_bytes = log_.opening_note->disk_budget_bytes;
+    stats.last_recovery = last_recovery_of(*log_.opening_note);
+  }
   stats.segment_bytes = log_.path.empty() ? 0 : log_.path.back().header.segment_bytes;
   const std::uint32_t mode = log_.status ? log_.status->flush_mode : log_.flush_mode;
   stats.flush_mode = to_string(static_cast<FlushMode>(mode));

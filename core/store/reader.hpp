@@ -29,6 +29,18 @@ struct Selection {
   std::uint64_t first_event = 0;
 };
 
+// The last opening for writing that found the store not closed, or damaged, and what it found. Told
+// by a note in STATUS that is durable before the opening goes on.
+struct LastRecovery {
+  bool is_known = false;     // a store that is older than such notes, or has lost its note, is not
+  std::int64_t unix_ns = 0;  // by the wall clock of then; 0: none so far
+  std::uint64_t segments = 0;         // of the log, that were read
+  std::uint64_t carried_records = 0;  // not known to be durable, and written again
+  std::uint64_t damages = 0;          // places
+  std::uint64_t lost_records = 0;     // in those
+  bool dropped_tail = false;          // a write was unfinished: never acknowledged, and dropped
+};
+
 struct StoreStats {
   std::uint64_t total_entries = 0;  // records that can be read
   Lsn first_lsn;                    // 0: none
@@ -42,7 +54,10 @@ struct StoreStats {
   std::uint64_t segments = 0;  // with data that is not in tables
   std::uint64_t spare_segments = 0;
   std::uint64_t payload_bytes = 0;
-  std::uint64_t disk_bytes = 0;  // all files of the store
+  std::uint64_t disk_bytes = 0;  // all files of the store: what is used of the disk budget
+  std::optional<std::uint64_t>
+      disk_budget_bytes;  // of the last writer; 0: none; nullopt: not known
+  LastRecovery last_recovery;
   std::uint64_t tables[3] = {};  // by level
   std::uint64_t table_bytes = 0;
   std::uint64_t table_payload_bytes = 0;    // what they hold

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "core/base/clock.hpp"
@@ -34,6 +35,12 @@ Result<std::optional<StatusSlot>> read_slots(io::File& file) {
   return newest;
 }
 
+std::optional<OpeningNote> read_note(io::File& file) {
+  std::array<std::byte, sizeof(OpeningNote)> bytes{};
+  const Result<std::size_t> read = file.read_at(bytes, kOpeningNoteOffset);
+  return read ? decode_opening_note(ByteView(bytes).first(*read)) : std::nullopt;
+}
+
 }  // namespace
 
 Result<StatusFile> StatusFile::open(io::FileSystem& files, const std::string& directory) {
@@ -61,6 +68,27 @@ Status StatusFile::write(StatusSlot slot) {
   slot.crc = crc_of(slot);
   const std::uint64_t at = (sequence_ % 2) * kStatusSlotStride;
   return file_->write_at(std::as_bytes(std::span(&slot, 1)), at, io::WriteMode::buffered).status();
+}
+
+Status StatusFile::write_note(OpeningNote note) {
+  note.crc = crc_of(note);
+  const auto known = read_note(*file_);
+  if (known == note) {
+    return {};
+  }
+  const ByteView bytes = std::as_bytes(std::span(&note, 1));
+  const auto written = file_->write_at(bytes, kOpeningNoteOffset, io::WriteMode::buffered);
+  KIFA_TRY(written.status());
+  if (*written != bytes.size()) {
+    return {Code::io, "the disk took only a part of it"};
+  }
+  return file_->sync_data();
+}
+
+std::optional<OpeningNote> read_opening_note(io::FileSystem& files, const std::string& directory) {
+  auto file =
+      files.open(fmt::format("{}/{}", directory, kStatusFileName), {.access = io::Access::read});
+  return file ? read_note(**file) : std::nullopt;
 }
 
 Result<std::optional<StatusSlot>> read_status(io::FileSystem& files, const std::string& directory) {

@@ -16,6 +16,7 @@
 #include "core/store/manifest_keeper.hpp"
 #include "core/store/mutants.hpp"
 #include "core/store/open_tables.hpp"
+#include "core/store/opening_note.hpp"
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/store_directory.hpp"
@@ -198,6 +199,8 @@ class StoreImpl final : public Store {
   Result<std::vector<LogWriter::CarriedFrame>> read_uncovered(const LogScan& scan);
   [[nodiscard]] std::vector<LogSegment> segments_in_use(const LogScan& scan,
                                                         const LogMark& mark) const;
+  void leave_note(const LogScan& scan, const std::vector<LogWriter::CarriedFrame>& carry,
+                  const StoreId& store_id, StatusFile& status_file);
   void make_maintenance(const LogScan& scan);
   void recycle_dead(const LogScan& scan);
   void work_without_threads();
@@ -266,6 +269,7 @@ Status StoreImpl::start() {
   }
   const bool nothing_to_carry = carry->empty();
   const StoreId store_id = from->store_id;
+  leave_note(*scan, *carry, store_id, *status_file);
   writer_ = std::make_unique<LogWriter>(options_, environment_, *pool_, *index_,
                                         std::move(*status_file), std::move(*from));
   keeper_ = std::make_unique<ManifestKeeper>(environment_.files, options_.directory, scan->manifest,
@@ -284,6 +288,23 @@ Status StoreImpl::start() {
     maintenance_->start();
   }
   return {};
+}
+
+// For whoever asks later what happened. The store works as well without it.
+void StoreImpl::leave_note(const LogScan& scan, const std::vector<LogWriter::CarriedFrame>& carry,
+                           const StoreId& store_id, StatusFile& status_file) {
+  OpeningFacts facts{.store_id = store_id,
+                     .now_unix_ns = environment_.clock.now_unix_ns(),
+                     .disk_budget_bytes = options_.disk_budget_bytes};
+  for (const LogWriter::CarriedFrame& frame : carry) {
+    facts.carried_records += frame.builder->record_count();
+  }
+  if (const Status left = status_file.write_note(next_note(scan, facts)); !left) {
+    environment_.report(Severity::warning,
+                        fmt::format("{}/{}: the note of this opening could not be written: {}; "
+                                    "`kifa stats` tells of an older one",
+                                    options_.directory, kStatusFileName, left.message()));
+  }
 }
 
 void StoreImpl::make_maintenance(const LogScan& scan) {

@@ -279,24 +279,38 @@ class Verification final {
     } else {
       fault(FaultKind::cursor, path_of(std::string(kCursorsDirectory)), cursors.error().message());
     }
+    judge_status();
+  }
+
+  void judge_status() {
     const std::string status = path_of(std::string(kStatusFileName));
     if (!view_.log.status) {
-      if (is_written(status)) {
+      if (is_written(status, 0, kOpeningNoteOffset)) {
         fault(FaultKind::status, status, fmt::format("{} holds no valid slot", status));
       }
     } else if (view_.log.status->store_id != view_.log.store_id) {
       fault(FaultKind::status, status, fmt::format("{} is of another store", status));
     }
+    // A writer that begins while this is read may be writing it.
+    if (!view_.log.opening_note && !view_.live &&
+        is_written(status, kOpeningNoteOffset, sizeof(OpeningNote))) {
+      fault({.kind = FaultKind::status,
+             .file = status,
+             .offset = kOpeningNoteOffset,
+             .text = fmt::format("{} at offset {}: the note of the last opening is damaged; no "
+                                 "record is lost with it",
+                                 status, kOpeningNoteOffset)});
+    }
   }
 
-  // Whether a file holds anything but zeros where a slot would be.
-  bool is_written(const std::string& path) {
+  // Whether anything but zeros stands in a part of a small file.
+  bool is_written(const std::string& path, std::uint64_t offset, std::size_t bytes_max) {
     const auto file = files_.open(path, {.access = io::Access::read});
-    std::array<std::byte, kStatusFileBytes> bytes{};
     if (!file) {
       return false;
     }
-    const auto read = (*file)->read_at(bytes, 0);
+    std::vector<std::byte> bytes(bytes_max);
+    const auto read = (*file)->read_at(bytes, offset);
     return !read || std::ranges::any_of(bytes, [](std::byte b) { return b != std::byte{0}; });
   }
 

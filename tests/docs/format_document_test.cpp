@@ -203,6 +203,19 @@ TEST_CASE("the document shows every field of STATUS at its offset", "[format]") 
   status.KIFA_FIELD(StatusSlot, boot_id);
   status.KIFA_FIELD(StatusSlot, flush_mode);
   status.has_nothing_else();
+  Table note{table_after(document(), "### The note of an opening, 72 bytes")};
+  note.KIFA_FIELD(OpeningNote, crc);
+  note.KIFA_FIELD(OpeningNote, magic);
+  note.KIFA_FIELD(OpeningNote, store_id);
+  note.KIFA_FIELD(OpeningNote, disk_budget_bytes);
+  note.KIFA_FIELD(OpeningNote, recovery);
+  note.KIFA_FIELD(OpeningNote, recovery_flags);
+  note.KIFA_FIELD(OpeningNote, recovery_unix_ns);
+  note.KIFA_FIELD(OpeningNote, recovery_carried_records);
+  note.KIFA_FIELD(OpeningNote, recovery_lost_records);
+  note.KIFA_FIELD(OpeningNote, recovery_segments);
+  note.KIFA_FIELD(OpeningNote, recovery_damages);
+  note.has_nothing_else();
 }
 
 TEST_CASE("the document shows every field of a manifest at its offset", "[format]") {

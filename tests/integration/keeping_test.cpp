@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -184,6 +185,55 @@ TEST_CASE("stats tells of tables and what they take", "[stats][W40]") {
                            "\nCursors: ", "\nClock: ", "\nManifest: "}) {
     CAPTURE(name);
     CHECK(text.find(name) != std::string::npos);
+  }
+  CHECK(text.find("\nDisk budget:     none\n") != std::string::npos);
+  CHECK(text.find("\nLast recovery:   none so far\n") != std::string::npos);
+  CHECK(json_number(json, "disk_budget_bytes") == 0);
+  CHECK(json.find("\"last_recovery_known\":true,\"last_recovery\":null") != std::string::npos);
+}
+
+TEST_CASE("stats tells of the disk budget and of the last recovery, also of a copy",
+          "[stats][W40]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  const std::string configuration = directory.file("till.yaml");
+  write_file(configuration, "version: 1\nstore:\n  data_dir: " + data +
+                                "\n  disk_budget: 64MiB\n"
+                                "pipelines:\n"
+                                "  till:\n"
+                                "    sources: { in: { type: stdin, framing: { type: newline } } }\n"
+                                "    sinks: { journal: { type: kifa } }\n");
+  {
+    Process daemon(kifa({"run", configuration}));
+    REQUIRE(daemon.write_input(generated_lines(1, 100)));
+    REQUIRE(daemon.wait_until([&] {
+      const Ending stats = run_kifa({"stats", "-d", data, "--json"});
+      return stats.exit_code == 0 && json_number(stats.out, "durable_lsn") == 100;
+    }));
+    daemon.kill(SIGKILL);
+    REQUIRE(daemon.wait().signal == SIGKILL);
+  }
+  CHECK(stats_json(data).find("\"last_recovery\":null") != std::string::npos);
+  const Ending next = run_kifa({"run", configuration}, generated_lines(101, 110));
+  INFO(next.err);
+  REQUIRE(next.exit_code == 0);
+  const Ending last = run_kifa({"run", configuration}, generated_lines(111, 120));
+  REQUIRE(last.exit_code == 0);
+
+  const std::string copy = directory.file("copy");
+  std::filesystem::copy(data, copy, std::filesystem::copy_options::recursive);
+  for (const std::string& where : {data, copy}) {
+    CAPTURE(where);
+    const std::string json = stats_json(where);
+    CHECK(json_number(json, "disk_budget_bytes") == std::uint64_t{64} << 20U);
+    CHECK(json.find("\"last_recovery\":{\"timestamp\":\"20") != std::string::npos);
+    CHECK(json_number(json, "carried_records") <= 100);
+    CHECK(json_number(json, "damages") == 0);
+    const std::string text = run_kifa({"stats", "-d", where}).out;
+    INFO(text);
+    CHECK(text.find("\nDisk budget:     64.0 MiB, ") != std::string::npos);
+    CHECK(text.find(" carried over") != std::string::npos);
+    CHECK(text.find(", no damage\n") != std::string::npos);
   }
 }
 
