@@ -15,6 +15,10 @@ Status TableFile::damaged(std::string_view what) const {
   return {Code::corrupt, fmt::format("{}: {}", path_, what)};
 }
 
+Status TableFile::damaged_at(std::uint64_t offset, std::string_view what) const {
+  return {Code::corrupt, fmt::format("{} at offset {}: {}", path_, offset, what)};
+}
+
 Status TableFile::read_exactly(std::uint64_t offset, MutableBytes into) {
   const auto count = file_->read_at(into, offset);
   KIFA_TRY(count.status());
@@ -32,10 +36,11 @@ Result<std::unique_ptr<TableFile>> TableFile::open(io::FileSystem& files, const 
     return table->damaged("the file is cut off");
   }
   std::array<std::byte, sizeof(TableFooter)> bytes;
-  KIFA_TRY(table->read_exactly(info->bytes - sizeof(TableFooter), bytes));
+  const std::uint64_t footer_at = info->bytes - sizeof(TableFooter);
+  KIFA_TRY(table->read_exactly(footer_at, bytes));
   const auto footer = decode_table_footer(bytes, expected.number);
   if (!footer) {
-    return footer.error().with_context(path);
+    return footer.error().with_context(fmt::format("{} at offset {}", path, footer_at));
   }
   table->footer_ = *footer;
   table->info_ = info_of(*footer);
@@ -45,17 +50,17 @@ Result<std::unique_ptr<TableFile>> TableFile::open(io::FileSystem& files, const 
 }
 
 Status TableFile::check_footer(const TableExpectation& expected, std::uint64_t file_bytes) const {
+  const std::uint64_t end = file_bytes - sizeof(TableFooter);
   if (expected.store_id && *expected.store_id != footer_.store_id) {
-    return damaged(fmt::format("the table is of store {}", to_string(footer_.store_id)));
+    return damaged_at(end, fmt::format("the table is of store {}", to_string(footer_.store_id)));
   }
   if (expected.footer_crc && *expected.footer_crc != footer_.crc) {
-    return damaged("this is another table of the same number");
+    return damaged_at(end, "this is another table of the same number");
   }
   const auto fits = [](const TablePart& part, std::uint64_t from, std::uint64_t to) {
     return part.offset == from && part.bytes <= kTableTopBytesMax && from <= to &&
            part.bytes <= to - from;
   };
-  const std::uint64_t end = file_bytes - sizeof(TableFooter);
   const TablePart& top = footer_.top;
   const TablePart& pieces = footer_.pieces;
   const TablePart& sources = footer_.sources;
@@ -67,14 +72,14 @@ Status TableFile::check_footer(const TableExpectation& expected, std::uint64_t f
       top.bytes % sizeof(TableTopEntry) == 0 && pieces.bytes % sizeof(TablePiece) == 0 &&
       pieces.bytes / sizeof(TablePiece) == footer_.piece_count &&
       footer_.source_count <= kTableSourcesMax;
-  return holds ? Status() : damaged("the footer contradicts the file");
+  return holds ? Status() : damaged_at(end, "the footer contradicts the file");
 }
 
 Result<ByteView> TableFile::read_part(const TablePart& part, std::string_view what) {
   const MutableBytes room = stored_.resize_for_overwrite(part.bytes);
   KIFA_TRY(read_exactly(part.offset, room));
   if (crc32c(0, room) != part.crc) {
-    return damaged(fmt::format("the {} are damaged", what));
+    return damaged_at(part.offset, fmt::format("the {} are damaged", what));
   }
   return ByteView(room);
 }
@@ -93,7 +98,7 @@ Status TableFile::read_top() {
         entry.first_block_offset < footer_.blocks_end &&
         (top_.empty() ? entry.first_block_offset == block_at : entry.first_block_offset > block_at);
     if (!in_order) {
-      return damaged("the top index contradicts the file");
+      return damaged_at(footer_.top.offset, "the top index contradicts the file");
     }
     block_at = entry.first_block_offset;
     page_at += sizeof(TableIndexPage) + entry.entry_count * sizeof(TableIndexEntry);
@@ -102,7 +107,7 @@ Status TableFile::read_top() {
   }
   const bool holds = page_at == footer_.top.offset && blocks == footer_.block_count &&
                      (blocks != 0 || footer_.blocks_end == sizeof(TableHeader));
-  return holds ? Status() : damaged("the top index contradicts the file");
+  return holds ? Status() : damaged_at(footer_.top.offset, "the top index contradicts the file");
 }
 
 Result<TableHeader> TableFile::read_header() {

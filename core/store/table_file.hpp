@@ -52,6 +52,7 @@ class TableFile final {
  private:
   TableFile(std::string path, std::unique_ptr<io::File> file);
   [[nodiscard]] Status damaged(std::string_view what) const;
+  [[nodiscard]] Status damaged_at(std::uint64_t offset, std::string_view what) const;
   Status read_exactly(std::uint64_t offset, MutableBytes into);
   Result<ByteView> read_part(const TablePart& part, std::string_view what);
   Status check_footer(const TableExpectation& expected, std::uint64_t file_bytes) const;

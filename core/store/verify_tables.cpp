@@ -20,8 +20,11 @@ std::string lsn_text(Lsn first, Lsn last) {
 
 VerifyFault fault_of(const std::string& path, const TableDamage& damage) {
   std::string_view why = damage.why;
-  if (why.starts_with(path + ": ")) {
-    why.remove_prefix(path.size() + 2);
+  for (const std::string& place :
+       {path + ": ", fmt::format("{} at offset {}: ", path, damage.offset)}) {
+    if (why.starts_with(place)) {
+      why.remove_prefix(place.size());
+    }
   }
   return {.kind = FaultKind::table,
           .file = path,

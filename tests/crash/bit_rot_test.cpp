@@ -10,6 +10,7 @@
 #include "core/store/store.hpp"
 #include "tests/crash/batch.hpp"
 #include "tests/crash/image_check.hpp"
+#include "tests/crash/rot.hpp"
 #include "tests/crash/sweep.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/fake_clock.hpp"
@@ -18,7 +19,6 @@ namespace crash = kifa::crash;
 namespace io = kifa::io;
 namespace store = kifa::store;
 using namespace kifa::literals;
-using kifa::Lsn;
 
 namespace {
 
@@ -81,122 +81,25 @@ class SmallStore final {
   std::vector<crash::OwnedRecord> records_;
 };
 
-struct Seen {
-  std::set<std::uint64_t> lsns;
-  std::set<std::uint64_t> lost;  // named by gap events
-  std::uint64_t gaps = 0;
-  std::string problem;
-};
-
-Seen read_all(store::Reader& reader, const std::vector<crash::OwnedRecord>& records) {
-  Seen seen;
-  const auto on_record = [&](const store::RecordView& record) {
-    const std::uint64_t lsn = record.lsn.value;
-    if (!seen.lsns.insert(lsn).second || lsn == 0) {
-      seen.problem = fmt::format("LSN {} came twice", lsn);
-    } else if (lsn <= records.size() && crash::owned(record) != records[lsn - 1]) {
-      seen.problem = fmt::format("LSN {} is not what was written", lsn);
-    }
-    return true;
-  };
-  const auto on_event = [&](const store::Event& event) {
-    if (event.kind == store::EventKind::gap) {
-      // A table that is gone as a whole has no offset.
-      const bool names_place = (event.text.find("/data/wal-") != std::string::npos &&
-                                event.text.find("offset") != std::string::npos) ||
-                               event.text.find("/data/table-") != std::string::npos;
-      if (!names_place) {
-        seen.problem = "a gap does not name its place: " + event.text;
-      }
-      ++seen.gaps;
-      for (std::uint64_t lsn = event.first_lost.value;
-           lsn != 0 && lsn <= event.last_lost.value && lsn <= 10 * records.size(); ++lsn) {
-        seen.lost.insert(lsn);
-      }
-    }
-    return true;
-  };
-  const kifa::Status status = reader.scan({}, on_record, on_event);
-  if (!status) {
-    seen.problem = "cannot scan: " + status.message();
-  }
-  return seen;
-}
-
-// Every record is there, or an event says that it is not.
-std::string judge(const Seen& seen, const std::vector<crash::OwnedRecord>& records) {
-  if (!seen.problem.empty()) {
-    return seen.problem;
-  }
-  for (std::uint64_t lsn = 1; lsn <= records.size(); ++lsn) {
-    if (!seen.lsns.contains(lsn) && !seen.lost.contains(lsn)) {
-      return fmt::format("LSN {} is missing and nothing says so", lsn);
-    }
-    if (seen.lsns.contains(lsn) && seen.lost.contains(lsn)) {
-      return fmt::format("LSN {} is there and said to be lost", lsn);
-    }
-  }
-  return {};
-}
-
-bool names_a_file(const kifa::Status& status) {
-  return status.message().find("/data") != std::string::npos;
-}
-
-// A damaged store read, opened, written to and read again. Returns what is wrong, or nothing.
+// A damaged store read, verified, opened, written to and read again. Returns what is wrong, or
+// nothing.
 std::string check_damaged(Kind kind, io::MemoryFileSystem& files,
                           const std::vector<crash::OwnedRecord>& records, std::uint64_t& told) {
-  {
-    auto reader = store::Reader::open(std::string(crash::kDirectory), files);
-    if (!reader) {
-      return names_a_file(reader.error()) ? "" : "reader: " + reader.error().message();
-    }
-    const Seen seen = read_all(**reader, records);
-    told += seen.gaps != 0 ? 1 : 0;
-    if (auto wrong = judge(seen, records); !wrong.empty()) {
-      return "before opening: " + wrong;
-    }
-    if (files.is_changed()) {
-      return "reading has changed something";
-    }
-  }
-  auto opened = SmallStore::open(kind, files, 99);
-  if (!opened) {
-    return names_a_file(opened.error()) ? "" : "open: " + opened.error().message();
-  }
-  crash::BatchMaker maker(12);
-  const crash::OwnedBatch batch = maker.make(crash::BatchSize::tiny);
-  const auto lsn = (*opened)->append_durable(crash::BatchViews(batch).view());
-  if (!lsn) {
-    return "cannot append: " + lsn.error().message();
-  }
-  if (lsn->value <= records.size()) {
-    return fmt::format("LSN {} was given again", lsn->value);
-  }
-  if (const kifa::Status closed = (*opened)->close(); !closed) {
-    return "cannot close: " + closed.message();
-  }
-  auto reader = store::Reader::open(std::string(crash::kDirectory), files);
-  if (!reader) {
-    return "last reader: " + reader.error().message();
-  }
-  const Seen seen = read_all(**reader, records);
-  if (!seen.lsns.contains(lsn->value)) {
-    return "the appended record is missing";
-  }
-  const std::string wrong = judge(seen, records);
-  return wrong.empty() ? wrong : "after opening: " + wrong;
+  crash::Seen seen;
+  const std::string wrong = crash::check_reading(files, records, seen);
+  told += seen.gaps != 0 ? 1 : 0;
+  return wrong.empty() ? crash::check_opening(files, options_of_test(kind), records, seen) : wrong;
 }
 
 // Every record is read, and nothing is said to be lost.
 void require_whole(io::MemoryFileSystem& files, const std::vector<crash::OwnedRecord>& records) {
   auto reader = store::Reader::open(std::string(crash::kDirectory), files);
   REQUIRE(reader.has_value());
-  const Seen seen = read_all(**reader, records);
+  const crash::Seen seen = crash::read_damaged(**reader, records);
   CHECK(seen.problem.empty());
   CHECK(seen.gaps == 0);
   CHECK(seen.lsns.size() >= records.size());
-  CHECK(judge(seen, records).empty());
+  CHECK(crash::judge(seen, records).empty());
 }
 
 std::vector<std::string> file_names(io::MemoryFileSystem& files) {

@@ -146,6 +146,8 @@ class Sweeper final {
   std::uint64_t zero_places_ = 0;
 };
 
+std::uint64_t all_states = 0;  // of all sweeps
+
 }  // namespace
 
 SweepResult sweep(const io::MemoryFileSystem& files, const History& history,
@@ -154,8 +156,11 @@ SweepResult sweep(const io::MemoryFileSystem& files, const History& history,
   Sweeper sweeper(store, options);
   const io::Trace trace = files.trace();
   sweeper.walk(trace, history, options.seeds, options.points, false);
+  all_states += sweeper.result().states;
   return sweeper.result();
 }
+
+std::uint64_t states_so_far() { return all_states; }
 
 bool is_sanitized() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -36,6 +36,9 @@ struct SweepResult {
 [[nodiscard]] SweepResult sweep(const io::MemoryFileSystem& files, const History& history,
                                 const store::StoreOptions& store, const SweepOptions& options);
 
+// Disks that all sweeps of this process have recovered.
+[[nodiscard]] std::uint64_t states_so_far();
+
 // Keeps freed memory in the process: giving the buffers of every recovery back to the system and
 // taking them again would cost more than the recoveries.
 void keep_freed_memory();

@@ -135,6 +135,23 @@ TEST_CASE("a damaged index page costs no record", "[table]") {
   CHECK(same(contents.items, items_of(pieces)));
 }
 
+TEST_CASE("a table that cannot be opened says at which place", "[table]") {
+  io::MemoryFileSystem files;
+  REQUIRE(write_table(files, table_options(), RandomTable(2).pieces(1, 20, 100)).has_value());
+  const auto content = *files.content(kTablePath);
+  const std::uint64_t footer_at = content.size() - sizeof(TableFooter);
+  const auto footer = load<TableFooter>(content.data() + footer_at);
+  for (const std::uint64_t offset : {footer_at, footer.top.offset}) {
+    REQUIRE(files.flip_bit(kTablePath, 8 * (offset + 20)).is_ok());
+    const auto reader = TableReader::open(files, kTablePath, {.number = 7});
+    REQUIRE_FALSE(reader.has_value());
+    INFO(reader.error().message());
+    CHECK(reader.error().message().starts_with(std::string(kTablePath) + " at offset " +
+                                               std::to_string(offset) + ": the "));
+    REQUIRE(files.flip_bit(kTablePath, 8 * (offset + 20)).is_ok());
+  }
+}
+
 TEST_CASE("a table is taken only for the number, store and checksum that are expected", "[table]") {
   io::MemoryFileSystem files;
   const auto info = write_table(files, table_options(), RandomTable(2).pieces(1, 20, 100));
