@@ -143,6 +143,7 @@ class Client final {
     }
     return all;
   }
+  [[nodiscard]] int fd() const { return fd_; }
   // Whether there is something to receive, or an end, without waiting.
   [[nodiscard]] bool has_news() const {
     pollfd news{.fd = fd_, .events = POLLIN, .revents = 0};

@@ -79,9 +79,9 @@ class TcpSource final {
       }
     }
   }
-  // False: nothing was ready for a minute.
-  bool wait_for_descriptors() {
-    std::vector<pollfd> fds;
+  // False: nothing was ready for a minute. `other`: a descriptor of the test to wait for as well.
+  bool wait_for_descriptors(int other = -1) {
+    std::vector<pollfd> fds = {{other, POLLIN, 0}};
     for (const kifa_fd& fd : descriptors()) {
       fds.push_back({fd.fd, fd.events, 0});
     }
