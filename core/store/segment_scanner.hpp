@@ -16,7 +16,7 @@ namespace kifa::store {
 //
 // Threads: confined.
 // Errors:  a read error is told apart from bytes that are no frame; neither is ever hidden.
-// Memory:  one frame, at least 1 MiB; with `ahead`, 6 MiB more.
+// Memory:  one frame, at least 1 MiB; with `ahead`, 7 MiB more.
 class SegmentScanner final {
  public:
   // Nothing is read at or after `end`. With `ahead`, which must outlive the scanner, the next piece
