@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/base/assert.hpp"
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/job_thread.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
 #include "core/store/table_format.hpp"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::size_t kDamagesMax =
     10'000;  // remembered one by one; the rest is counted with the last
+constexpr std::size_t kParallelSegments = 4;  // for less, a thread does not pay
 
 // What was durable once and stood behind the last file that is there.
 void lose_missing_end(LogScan& scan, const LogScanOptions& options) {
@@ -59,6 +62,9 @@ class ForwardPass final {
         header.first_lsn > mark_.next_lsn.value) {
       // No manifest says where these records are: they are gone with it.
       lose(mark_.at, {header.first_lsn}, "the manifest and what was before this segment are lost");
+    }
+    if (options_.in_parallel && scan_.path.size() - first >= kParallelSegments) {
+      ahead_.emplace("kifa-read");
     }
     durable_lsn_ = scan_.status ? scan_.status->durable_lsn : 0;
     for (std::size_t i = first; i < scan_.path.size() && !ended_; ++i) {
@@ -105,7 +111,7 @@ class ForwardPass final {
     }
     const SegmentHeader& header = segment().header;
     const std::uint64_t limit = limit_of(index_);
-    SegmentScanner scanner(**file, header, limit);
+    SegmentScanner scanner(**file, header, limit, ahead_ ? &*ahead_ : nullptr);
     enter_segment();
     segment().end = limit;
     while (mark_.at.offset < limit && !ended_) {
@@ -344,6 +350,7 @@ class ForwardPass final {
   bool looked_ahead_ = false;
   bool ended_ = false;
   std::uint64_t durable_lsn_ = 0;
+  std::optional<JobThread> ahead_;
 };
 
 // The checkpoints of what is in tables: the log goes on from them.

@@ -100,6 +100,7 @@ struct LogScanOptions {
   bool needs_manifest = true;
   // With a live writer: the log ends at this position and nothing is asked about what is after it.
   std::optional<Position> live_end = std::nullopt;
+  bool in_parallel = false;  // reading has a thread of its own where the log is long
 };
 
 // What is damaged beside the log, a sentence each. No record is lost with it: an older manifest and

@@ -30,7 +30,7 @@ constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
 constexpr std::chrono::seconds kFlushTimeout{10};
 // After a burst there may be more in the log than can be made into tables while somebody waits for
 // the end; it is as safe there, and goes on at the next open.
-constexpr std::int64_t kCloseNs = 2 * kSecondNs;
+constexpr std::int64_t kCloseNs = 5 * kSecondNs;
 // Less is left in the log when the store closes: a table for every short run would be too many.
 constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
 

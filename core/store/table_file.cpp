@@ -201,18 +201,7 @@ std::vector<TableIndexEntry> TableFile::find_blocks(std::size_t page, std::uint6
         header.offset != end || header.stored_bytes > limit - end - sizeof header) {
       break;
     }
-    TableIndexEntry entry;
-    entry.offset = end;
-    entry.block_bytes = static_cast<std::uint32_t>(sizeof header) + header.stored_bytes;
-    entry.block_crc = header.crc;
-    entry.record_count = header.record_count;
-    entry.event_count = header.event_count;
-    entry.first_lsn = header.first_lsn;
-    entry.last_lsn = header.last_lsn;
-    entry.first_after = header.first_after;
-    entry.last_after = header.last_after;
-    entry.min_unix_ns = header.min_unix_ns;
-    entry.max_unix_ns = header.max_unix_ns;
+    TableIndexEntry entry = index_entry_of(header);
     entry.source_count = kAnySource;
     if (!read_block(entry)) {
       break;
@@ -229,8 +218,10 @@ Status TableFile::read_block(const TableIndexEntry& entry) {
   }
   const MutableBytes room = stored_.resize_for_overwrite(entry.block_bytes);
   KIFA_TRY(read_exactly(entry.offset, room));
-  const auto header = load<TableBlockHeader>(room.data());
-  const ByteView stored = ByteView(room).subspan(sizeof header);
+  block_header_ = load<TableBlockHeader>(room.data());
+  block_stored_ = ByteView(room).subspan(sizeof block_header_);
+  const TableBlockHeader& header = block_header_;
+  const ByteView stored = block_stored_;
   if (header.magic != kTableBlockMagic || header.crc != entry.block_crc ||
       header.crc != crc_of(header, stored)) {
     return damaged("a block is damaged");

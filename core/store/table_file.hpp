@@ -48,6 +48,9 @@ class TableFile final {
   // Reads a block; content() is then its. `entry` must lie inside the file.
   Status read_block(const TableIndexEntry& entry);
   [[nodiscard]] BlockContent& content() { return content_; }
+  // The block as the file has it, until something else is read.
+  [[nodiscard]] const TableBlockHeader& block_header() const { return block_header_; }
+  [[nodiscard]] ByteView block_stored() const { return block_stored_; }
 
  private:
   TableFile(std::string path, std::unique_ptr<io::File> file);
@@ -66,6 +69,8 @@ class TableFile final {
   BlockCodec codec_;
   BlockContent content_;
   ByteBuffer stored_, raw_;
+  TableBlockHeader block_header_;
+  ByteView block_stored_;  // in stored_
 };
 
 }  // namespace kifa::store

@@ -60,6 +60,22 @@ std::uint32_t crc_of(const TableIndexPage& page, ByteView entries) {
   return crc32c(crc32c(0, bytes_of(page, sizeof page.crc, sizeof page)), entries);
 }
 
+TableIndexEntry index_entry_of(const TableBlockHeader& header) {
+  TableIndexEntry entry;
+  entry.offset = header.offset;
+  entry.block_bytes = static_cast<std::uint32_t>(sizeof header) + header.stored_bytes;
+  entry.block_crc = header.crc;
+  entry.record_count = header.record_count;
+  entry.event_count = header.event_count;
+  entry.first_lsn = header.first_lsn;
+  entry.last_lsn = header.last_lsn;
+  entry.first_after = header.first_after;
+  entry.last_after = header.last_after;
+  entry.min_unix_ns = header.min_unix_ns;
+  entry.max_unix_ns = header.max_unix_ns;
+  return entry;
+}
+
 void extend(TableTopEntry& page, const TableIndexEntry& block) {
   if (block.record_count != 0) {
     page.first_lsn = page.last_lsn == 0 ? block.first_lsn : page.first_lsn;

@@ -255,6 +255,8 @@ static_assert(offsetof(TableFooter, crc) == 316);
 [[nodiscard]] std::uint32_t crc_of(const TableBlockHeader& header, ByteView stored);
 // Of an index page: its head and the entries behind it.
 [[nodiscard]] std::uint32_t crc_of(const TableIndexPage& page, ByteView entries);
+// What an index says of a block without its sources, from the header in which the block says it.
+[[nodiscard]] TableIndexEntry index_entry_of(const TableBlockHeader& header);
 // Makes `page` cover the block too.
 void extend(TableTopEntry& page, const TableIndexEntry& block);
 [[nodiscard]] Piece piece_of(const TablePiece& piece);

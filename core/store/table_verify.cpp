@@ -6,64 +6,14 @@
 #include <vector>
 
 #include "core/store/canonical.hpp"
-#include "core/store/mutants.hpp"
+#include "core/store/piece_cursor.hpp"
 #include "core/store/table_file.hpp"
 #include "core/store/table_reader.hpp"
-#include "core/store/table_writer.hpp"
 
 // The parts of TableReader that go through a table piece by piece.
 namespace kifa::store {
 
 namespace {
-
-// Counts records and events through the pieces that hold them.
-class PieceCursor final {
- public:
-  explicit PieceCursor(const std::vector<Piece>& pieces) : pieces_(pieces) { load(); }
-
-  // Calls `on_end` for every piece that is complete now, until it returns false.
-  template <class OnEnd>
-  bool end_complete(const OnEnd& on_end) {
-    while (index_ < pieces_.size() && records_ == 0 && events_ == 0) {
-      const Piece& piece = pieces_[index_++];
-      load();
-      if (!on_end(piece)) {
-        return false;
-      }
-    }
-    return true;
-  }
-  // False: the piece holds no more of it, or not at that LSN.
-  [[nodiscard]] bool take_record(Lsn lsn) {
-    if (index_ == pieces_.size() || records_ == 0 || lsn < pieces_[index_].first ||
-        lsn > pieces_[index_].last) {
-      return false;
-    }
-    --records_;
-    return true;
-  }
-  [[nodiscard]] bool take_event() {
-    if (index_ == pieces_.size() || events_ == 0) {
-      return false;
-    }
-    --events_;
-    return true;
-  }
-  [[nodiscard]] bool at_end() const { return index_ == pieces_.size(); }
-
- private:
-  void load() {
-    if (index_ < pieces_.size()) {
-      records_ = pieces_[index_].records;
-      events_ = pieces_[index_].events;
-    }
-  }
-
-  const std::vector<Piece>& pieces_;
-  std::size_t index_ = 0;
-  std::uint64_t records_ = 0;  // of the current piece, still to come
-  std::uint64_t events_ = 0;
-};
 
 // One walk over the whole file.
 class TableCheck final {
@@ -303,51 +253,6 @@ void TableCheck::check_totals() {
 Status TableReader::verify(const std::optional<Digest>& previous_anchor, const Progress& progress,
                            const OnDamage& on_fault) {
   TableCheck(*file_, progress, on_fault).run(previous_anchor);
-  return {};
-}
-
-Status TableReader::copy_to(TableWriter& to) {
-  const auto pieces = file_->read_pieces();
-  KIFA_TRY(pieces.status());
-  PieceCursor cursor(*pieces);
-  Status failure;
-  const auto on_end = [&](const Piece& piece) {
-    failure = to.end_piece(piece);
-    return failure.is_ok();
-  };
-  const auto copy = [&](const auto& item, const auto& take) {
-    if (!failure || !cursor.end_complete(on_end)) {
-      return false;
-    }
-    failure = take() ? to.add(item)
-                     : Status(Code::corrupt, fmt::format("{}: it holds something that no piece "
-                                                         "promises",
-                                                         file_->path()));
-    return failure.is_ok();
-  };
-  const Status scanned = scan(
-      {},
-      [&](const RecordView& record) {
-        RecordView copied = record;
-        if (mutant_is(Mutant::compaction_changes_record) ||
-            mutant_is(Mutant::compaction_not_checked)) {
-          copied.flags ^= kRecordResent;
-        }
-        return copy(copied, [&] { return cursor.take_record(copied.lsn); });
-      },
-      [&](const Event& event) { return copy(event, [&] { return cursor.take_event(); }); },
-      [&](const TableDamage& damage) {
-        if (failure) {
-          failure = {Code::corrupt, damage.why};
-        }
-      });
-  KIFA_TRY(scanned);
-  KIFA_TRY(failure);
-  cursor.end_complete(on_end);
-  KIFA_TRY(failure);
-  if (!cursor.at_end()) {
-    return {Code::corrupt, fmt::format("{}: the pieces promise more than it holds", file_->path())};
-  }
   return {};
 }
 

@@ -81,6 +81,8 @@ class TableWriter::Impl final {
   Status begin();
   Status add(const RecordView& record);
   Status add(const Event& event);
+  Status begin_block(const TableBlockHeader& header, ByteView stored);
+  Status end_block();
   // `expected`: of a piece that was computed before.
   Result<Piece> end_piece(Lsn last, std::uint64_t next_event, const Piece* expected = nullptr);
   Result<TableInfo> finish();
@@ -109,6 +111,8 @@ class TableWriter::Impl final {
   Status make_room(std::size_t bytes);
   Status seal_block();
   Status put_block();
+  Status write_block(TableBlockHeader& header, ByteView stored);
+  void list_block(const TableBlockHeader& header, const TableIndexEntry& sources);
   void note_source(const RecordView& record);
   Status put_pages();
   Status put_part(ByteView bytes, TablePart& part);
@@ -123,12 +127,15 @@ class TableWriter::Impl final {
   BlockCodec codec_;
   struct Sealed {  // a block that is being compressed
     TableBlockHeader header;
-    TableIndexEntry entry;
+    TableIndexEntry entry;  // its sources
     ByteBuffer raw, stored;
     bool pays = false;  // to be compressed
     bool waits = false;
   } sealed_;
-  TableIndexEntry entry_;  // of the block that is being gathered
+  TableIndexEntry entry_;  // the sources of the block that is being gathered or taken over
+  std::optional<TableBlockHeader> taken_over_;  // what is added stands in it
+  const char* known_pipeline_ = nullptr;        // of the record before, in that block
+  const char* known_source_ = nullptr;
   std::vector<TableIndexEntry> entries_;
   std::vector<TableTopEntry> top_;
   SourceList sources_;
@@ -173,9 +180,18 @@ Status TableWriter::Impl::add(const RecordView& record) {
   if (record.lsn.value <= last_lsn_) {
     return out_of_order("record", record.lsn.value);
   }
-  KIFA_TRY(make_room(content_bytes_max(record)));
-  if (builder_.add(record)) {
-    note_source(record);
+  if (taken_over_) {
+    // In one block equal names are the same bytes.
+    if (record.pipeline.data() != known_pipeline_ || record.source.data() != known_source_) {
+      note_source(record);
+      known_pipeline_ = record.pipeline.data();
+      known_source_ = record.source.data();
+    }
+  } else {
+    KIFA_TRY(make_room(content_bytes_max(record)));
+    if (builder_.add(record)) {
+      note_source(record);
+    }
   }
   hasher_.add(record);
   last_lsn_ = record.lsn.value;
@@ -192,8 +208,10 @@ Status TableWriter::Impl::add(const Event& event) {
   if (event.number <= last_event_) {
     return out_of_order("event", event.number);
   }
-  KIFA_TRY(make_room(content_bytes_max(event)));
-  builder_.add(event);
+  if (!taken_over_) {
+    KIFA_TRY(make_room(content_bytes_max(event)));
+    builder_.add(event);
+  }
   hasher_.add(event);
   last_event_ = event.number;
   if (footer_.events == 0) {
@@ -247,6 +265,41 @@ Status TableWriter::Impl::seal_block() {
   return put_block();
 }
 
+// Puts the block at the end of what is written, which its header then says.
+Status TableWriter::Impl::write_block(TableBlockHeader& header, ByteView stored) {
+  header.table = options_.number;
+  header.offset = output_->offset();
+  header.crc = crc_of(header, stored);
+  KIFA_TRY(output_->put(bytes_of(header)));
+  return output_->put(stored);
+}
+
+// `sources`: an entry that lists the sources of the block and nothing else.
+void TableWriter::Impl::list_block(const TableBlockHeader& header, const TableIndexEntry& sources) {
+  TableIndexEntry entry = index_entry_of(header);
+  entry.sources = sources.sources;
+  entry.source_count = sources.source_count;
+  entries_.push_back(entry);
+}
+
+Status TableWriter::Impl::begin_block(const TableBlockHeader& header, ByteView stored) {
+  KIFA_ASSERT(!finished_ && !taken_over_);
+  if (!builder_.empty()) {
+    KIFA_TRY(seal_block());
+  }
+  KIFA_TRY(put_block());
+  taken_over_ = header;
+  known_source_ = nullptr;
+  return write_block(*taken_over_, stored);
+}
+
+Status TableWriter::Impl::end_block() {
+  KIFA_ASSERT(taken_over_);
+  list_block(*taken_over_, std::exchange(entry_, {}));
+  taken_over_.reset();
+  return {};
+}
+
 // Writes the block that was sealed last, if that is still to be done.
 Status TableWriter::Impl::put_block() {
   if (!std::exchange(sealed_.waits, false)) {
@@ -257,26 +310,10 @@ Status TableWriter::Impl::put_block() {
   }
   TableBlockHeader& header = sealed_.header;
   const ByteView content = sealed_.pays ? sealed_.stored.view() : sealed_.raw.view();
-  header.table = options_.number;
-  header.offset = output_->offset();
   header.codec = sealed_.pays ? options_.codec : TableCodec::none;
   header.stored_bytes = static_cast<std::uint32_t>(content.size());
-  header.crc = crc_of(header, content);
-  KIFA_TRY(output_->put(bytes_of(header)));
-  KIFA_TRY(output_->put(content));
-  TableIndexEntry& entry = sealed_.entry;
-  entry.offset = header.offset;
-  entry.block_bytes = static_cast<std::uint32_t>(sizeof header) + header.stored_bytes;
-  entry.block_crc = header.crc;
-  entry.record_count = header.record_count;
-  entry.event_count = header.event_count;
-  entry.first_lsn = header.first_lsn;
-  entry.last_lsn = header.last_lsn;
-  entry.first_after = header.first_after;
-  entry.last_after = header.last_after;
-  entry.min_unix_ns = header.min_unix_ns;
-  entry.max_unix_ns = header.max_unix_ns;
-  entries_.push_back(entry);
+  KIFA_TRY(write_block(header, content));
+  list_block(header, sealed_.entry);
   return {};
 }
 
@@ -408,6 +445,14 @@ Status TableWriter::add(const RecordView& record) {
 
 Status TableWriter::add(const Event& event) {
   return impl_->once([&] { return impl_->add(event); });
+}
+
+Status TableWriter::begin_block(const TableBlockHeader& header, ByteView stored) {
+  return impl_->once([&] { return impl_->begin_block(header, stored); });
+}
+
+Status TableWriter::end_block() {
+  return impl_->once([&] { return impl_->end_block(); });
 }
 
 Result<Piece> TableWriter::end_piece(Lsn last) {

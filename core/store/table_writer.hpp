@@ -52,6 +52,11 @@ class TableWriter final {
   // Stands behind what was added before it, whatever its `after`; its number is greater than all
   // before.
   Status add(const Event& event);
+  // What is added until end_block() stands in this block of another table, which is taken over as
+  // it is stored there instead of being gathered and compressed once more. Pieces may end
+  // meanwhile.
+  Status begin_block(const TableBlockHeader& header, ByteView stored);
+  Status end_block();
   // The piece that began behind the one before ends with `last`, which is at least the last LSN
   // added; LSNs in it that were not added are gaps. Returns the piece with its digest and anchor.
   Result<Piece> end_piece(Lsn last);

@@ -329,3 +329,68 @@ TEST_CASE("compaction gives the same pieces and refuses others", "[table]") {
   REQUIRE(refusing.has_value());
   CHECK(left->copy_to(**refusing).code() == Code::corrupt);
 }
+
+TEST_CASE("a block that is compressed well already goes over as it is stored", "[table]") {
+  const std::uint64_t seed = GENERATE(range(0, 20));
+  const bool is_mixed = GENERATE(false, true);
+  INFO("seed " << seed << (is_mixed ? ", with a table of level 0" : ""));
+  io::MemoryFileSystem files;
+  RandomTable random(seed);
+  // Two tables of level 1, and perhaps one of level 0 behind them.
+  std::vector<PieceContent> pieces;
+  std::vector<std::string> paths;
+  TableWriterOptions options = table_options(TableCodec::zstd);
+  options.level = 1;
+  for (options.number = 7; options.number < (is_mixed ? 10U : 9U); ++options.number) {
+    options.path = "/" + table_file_name(options.number);
+    if (options.number == 9) {
+      options.level = 0;
+      options.codec = TableCodec::lz4;
+    }
+    const auto some = random.pieces(3, 60, 500);
+    const auto info = write_table(files, options, some);
+    REQUIRE(info.has_value());
+    options.first = info->last.next();
+    options.previous_anchor = info->last_anchor;
+    options.next_event = 5000;  // what a piece without events says
+    paths.push_back(options.path);
+    pieces.insert(pieces.end(), some.begin(), some.end());
+  }
+  TableWriterOptions joined = table_options(TableCodec::zstd);
+  joined.path = "/table-0000000000000020";
+  joined.number = 20;
+  joined.level = 2;
+  auto writer = TableWriter::create(files, joined);
+  REQUIRE(writer.has_value());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    REQUIRE(open_table(files, paths[i], 7 + i)->copy_to(**writer).is_ok());
+  }
+  REQUIRE((*writer)->finish().has_value());
+
+  const auto result = open_table(files, joined.path, 20);
+  CHECK(faults_of(*result).empty());
+  CHECK(same(scan_table(*result).items, items_of(pieces)));
+  // Which blocks hold a source is known of them too.
+  std::vector<Item> of_one;
+  for (const Item& item : items_of(pieces)) {
+    const auto* record = std::get_if<OwnedRecord>(&item);
+    if (record == nullptr || record->source == "source-2") {
+      of_one.push_back(item);
+    }
+  }
+  CHECK(same(scan_table(*result, {.source = "source-2"}).items, of_one));
+  // Behind its header, every block stands there byte by byte.
+  const auto whole = files.content(joined.path);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto part = files.content(paths[i]);
+    std::size_t at = sizeof(TableHeader);
+    std::size_t blocks = 0;
+    for (; load<TableBlockHeader>(part->data() + at).magic == kTableBlockMagic; ++blocks) {
+      const auto header = load<TableBlockHeader>(part->data() + at);
+      const auto stored = ByteView(*part).subspan(at + sizeof header, header.stored_bytes);
+      CHECK_FALSE(std::ranges::search(*whole, stored).empty());
+      at += sizeof header + header.stored_bytes;
+    }
+    CHECK(blocks > 10);
+  }
+}
