@@ -119,6 +119,12 @@ Status LogWriter::usable() const {
 // ---- choosing what to do ----
 
 bool LogWriter::do_some_work() {
+  const bool worked = do_next_work();
+  wake_settled();
+  return worked;
+}
+
+bool LogWriter::do_next_work() {
   if (!failure_.is_ok()) {
     return false;
   }
@@ -507,10 +513,26 @@ void LogWriter::settle(Pending& pending, const Receipt& receipt) {
   if (pending.waiter) {
     pending.waiter->receipt = receipt;
     pending.waiter->done = true;
-    pending.waiter->wake.release();
+    --waiter_count_;
+    if (settled_.empty() || settled_.back() != pending.waiter->gate) {
+      settled_.push_back(pending.waiter->gate);
+    }
     ++settled_appends_;
   } else {
     deliveries_.push_back({std::move(pending.callback), receipt});
+  }
+}
+
+// Without the lock: who is woken often runs at once in the place of who wakes, and comes with its
+// next record.
+void LogWriter::wake_settled() {
+  while (!settled_.empty()) {
+    const std::vector<std::shared_ptr<Gate>> settled = std::exchange(settled_, {});
+    mutex_.unlock();
+    for (const std::shared_ptr<Gate>& gate : settled) {
+      gate->open();
+    }
+    mutex_.lock();
   }
 }
 
@@ -640,6 +662,7 @@ void LogWriter::write_watermark(std::uint8_t flags) {
 // Calls back without the lock, one thread at a time, in order. Whoever has worked does it before it
 // waits or returns: nobody is woken up for it.
 void LogWriter::deliver() {
+  wake_settled();
   if (delivering_) {
     return;
   }

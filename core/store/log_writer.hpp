@@ -7,12 +7,12 @@
 #include <deque>
 #include <memory>
 #include <random>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/gate.hpp"
 #include "core/base/status.hpp"
 #include "core/base/thread_annotations.hpp"
 #include "core/store/checkpoint_map.hpp"
@@ -99,10 +99,11 @@ class LogWriter final {
                                                      std::uint32_t block_bytes);
 
  private:
-  struct Waiter {
+  struct Waiter {  // a thread that waits for its own append
+    std::shared_ptr<Gate>
+        gate;  // of the frame: one call wakes all who wait for it, and nobody else
     bool done = false;
     Receipt receipt;
-    std::binary_semaphore wake{0};  // one of its own: not all of many are woken for each
   };
   struct Pending {  // one append whose last record is in this frame
     DurableCallback callback;
@@ -123,7 +124,8 @@ class LogWriter final {
     FrameBuilder builder;
     std::vector<Pending> pending;
     std::vector<Checkpoint> checkpoints;
-    bool closed = false;  // no more is gathered into it
+    std::shared_ptr<Gate> gate;  // of those who wait for it, if anybody does
+    bool closed = false;         // no more is gathered into it
     std::shared_ptr<OpenSegment> segment;
     std::optional<SegmentHeader> rotation;  // written in front of the frame
     FramePlace place;
@@ -164,6 +166,7 @@ class LogWriter final {
 
   // Committing (log_writer.cpp). These are called with the lock and may release it in between.
   bool do_some_work() KIFA_REQUIRES(mutex_);
+  bool do_next_work() KIFA_REQUIRES(mutex_);
   void do_all_work() KIFA_REQUIRES(mutex_);  // without threads: everything that is due
   [[nodiscard]] bool can_lead() const KIFA_REQUIRES(mutex_);
   [[nodiscard]] bool fits(const Frame& frame) const KIFA_REQUIRES(mutex_);
@@ -187,6 +190,7 @@ class LogWriter final {
   [[nodiscard]] bool watermark_due() const KIFA_REQUIRES(mutex_);
   Status sync_point() KIFA_REQUIRES(mutex_);
   void write_watermark(std::uint8_t flags) KIFA_REQUIRES(mutex_);
+  void wake_settled() KIFA_REQUIRES(mutex_);
   void deliver() KIFA_REQUIRES(mutex_);
   void fail(const Status& status) KIFA_REQUIRES(mutex_);
   void tell_failure(Frame& frame) KIFA_REQUIRES(mutex_);
@@ -269,6 +273,7 @@ class LogWriter final {
   bool delivering_ KIFA_GUARDED_BY(mutex_) = false;
   bool closing_ KIFA_GUARDED_BY(mutex_) = false;
   Status failure_ KIFA_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Gate>> settled_ KIFA_GUARDED_BY(mutex_);  // to be woken
   std::deque<Delivery> deliveries_ KIFA_GUARDED_BY(mutex_);
   CheckpointMap checkpoints_ KIFA_GUARDED_BY(mutex_);
   std::optional<std::int64_t> wall_minus_boot_ns_ KIFA_GUARDED_BY(mutex_);

@@ -157,6 +157,10 @@ Status LogWriter::wait_for_room() {
     }
     // The helpers write. Who appends had better gather the next frame meanwhile.
     static_cast<void>(ask_for_spare());  // with threads it never makes one here
+    if (!failure_.is_ok()) {
+      wake_settled();
+      continue;
+    }
     poke_helper();
     changed_.wait(mutex_);
   }
@@ -178,6 +182,7 @@ void LogWriter::free_frame(FramePtr frame) {
   frame->builder.clear();
   frame->pending.clear();
   frame->checkpoints.clear();
+  frame->gate.reset();
   frame->closed = false;
   frame->segment.reset();
   frame->rotation.reset();
@@ -309,6 +314,12 @@ void LogWriter::gather(const BatchView& batch, const BatchBytes& bytes, DurableC
     gather_event(event);
   }
   Frame& last = open_frame();
+  if (waiter) {
+    if (!last.gate) {
+      last.gate = std::make_shared<Gate>();
+    }
+    waiter->gate = last.gate;
+  }
   last.pending.push_back({.callback = std::move(callback),
                           .waiter = std::move(waiter),
                           .end_index = last.builder.record_count(),
@@ -340,33 +351,21 @@ Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
   const Result<BatchBytes> bytes = measure(batch);
   KIFA_TRY(bytes.status());
   const auto waiter = std::make_shared<Waiter>();
-  const MutexLock lock(mutex_);
-  KIFA_TRY(wait_for_room());
-  ++waiter_count_;
-  gather(batch, *bytes, {}, waiter);
-  while (!waiter->done) {
-    if (do_some_work()) {
-      continue;
-    }
-    if (!threads_) {
-      break;
+  {
+    const MutexLock lock(mutex_);
+    KIFA_TRY(wait_for_room());
+    ++waiter_count_;
+    gather(batch, *bytes, {}, waiter);
+    while (!waiter->done && do_some_work()) {
     }
     poke_helper();
     deliver();
-    if (waiter->done) {
-      break;
+    if (!waiter->done && !threads_) {
+      return Status(Code::unavailable,
+                    "the batch was taken and waits for space; whether it is kept is not known yet");
     }
-    mutex_.unlock();
-    waiter->wake.acquire();
-    mutex_.lock();
   }
-  --waiter_count_;
-  poke_helper();
-  deliver();
-  if (!waiter->done) {
-    return Status(Code::unavailable,
-                  "the batch was taken and waits for space; whether it is kept is not known yet");
-  }
+  waiter->gate->wait();
   if (!waiter->receipt.status) {
     return waiter->receipt.status;
   }
