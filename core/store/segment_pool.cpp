@@ -51,7 +51,8 @@ Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
-    is_wanted = bytes == options_.segment_bytes && spares_.size() < kSparesMax && fits_budget(0);
+    is_wanted =
+        bytes == options_.segment_bytes && spares_.size() < options_.spares_max && fits_budget(0);
   }
   if (!is_wanted) {
     KIFA_TRY(files_.remove(path));

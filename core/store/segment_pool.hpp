@@ -26,7 +26,7 @@ inline constexpr std::string_view kReserveFileName = "RESERVE";
 // Threads: take() and the questions from any thread; make_one() from one at a time; start() runs it
 // on a thread of its
 //          own, where a failure is tried again every second.
-// Limits:  at most kSparesMax spares; all segments together within the disk budget.
+// Limits:  at most `spares_max` spares; all segments together within the disk budget.
 class SegmentPool final {
  public:
   struct Options {
@@ -37,9 +37,9 @@ class SegmentPool final {
     std::uint64_t next_number = 1;           // never used by any file
     std::uint64_t used_segments = 0;         // taken and not given back: the log
     bool has_reserve = false;                // the file is there
+    std::uint64_t spares_max = 8;            // of segments that come back
     std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
   };
-  static constexpr std::size_t kSparesMax = 8;
 
   SegmentPool(io::FileSystem& files, Options options);
   SegmentPool(const SegmentPool&) = delete;

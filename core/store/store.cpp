@@ -101,12 +101,13 @@ Status check_options(const StoreOptions& options) {
                         options.record_bytes_max, segment_bytes)};
   }
   if (options.memtable_flush_bytes < kFlushBytesMin || options.flush_segments == 0 ||
-      options.compaction_threshold < 2) {
+      options.compaction_threshold < 2 || options.spare_segments == 0) {
     return {Code::invalid,
             fmt::format("memtable_flush_threshold ({} bytes) must be at least {}, wal_flush ({} "
-                        "segments) at least 1 and compaction_threshold ({}) at least 2",
+                        "segments) and spare_segments ({}) at least 1 and compaction_threshold "
+                        "({}) at least 2",
                         options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
-                        options.compaction_threshold)};
+                        options.spare_segments, options.compaction_threshold)};
   }
   if (options.log_backlog_bytes_max != 0 &&
       options.log_backlog_bytes_max < kBacklogSegmentsMin * segment_bytes) {
@@ -245,7 +246,8 @@ Status StoreImpl::start() {
   // A till has to go on: without any manifest the tables are kept aside, and their records are a
   // gap.
   auto scan = scan_log(environment_.files, {.directory = options_.directory,
-                                            .needs_manifest = options_.refuse_corruption});
+                                            .needs_manifest = options_.refuse_corruption,
+                                            .in_parallel = environment_.background_threads});
   if (!scan) {
     return scan.error();
   }
@@ -422,6 +424,7 @@ Status StoreImpl::make_pool(const LogScan& scan) {
       .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
       .used_segments = index_->segment_count(),
       .has_reserve = scan.has_reserve,
+      .spares_max = options_.spare_segments,
       .backlog_segments_max = backlog_segments_of(options_)};
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {

@@ -44,6 +44,9 @@ struct StoreOptions {
   // Appends wait when the log that is not in tables has reached this. 0: 1 GiB, at most half of the
   // disk budget.
   std::uint64_t log_backlog_bytes_max = 0;
+  // So many segments that came back from the log are kept for the next burst, which then need not
+  // fill any with zeros; one is always made ahead. At least 1.
+  std::uint32_t spare_segments = 8;
   bool compaction_enabled = true;
   std::uint32_t compaction_threshold = 4;  // so many neighbouring tables are joined, at least 2
   // Whole tables are removed, oldest first, when all of their records are older than this, when all

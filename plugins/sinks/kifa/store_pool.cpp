@@ -31,6 +31,7 @@ Difference first_difference(const store::StoreOptions& a, const store::StoreOpti
        std::to_string(b.compaction_threshold)},
       {"wal_backlog_max", std::to_string(a.log_backlog_bytes_max),
        std::to_string(b.log_backlog_bytes_max)},
+      {"spare_segments", std::to_string(a.spare_segments), std::to_string(b.spare_segments)},
       {"retention_age", std::to_string(a.retention_age.count()) + "ns",
        std::to_string(b.retention_age.count()) + "ns"},
       {"retention_bytes", std::to_string(a.retention_bytes), std::to_string(b.retention_bytes)},

@@ -87,6 +87,23 @@ TEST_CASE("a stock that the budget does not allow is no failure", "[store][pool]
   CHECK(pool.failure().is_ok());
 }
 
+TEST_CASE("as many segments that come back are kept as were asked for", "[store][pool]") {
+  const std::size_t wanted = GENERATE(1, 3);
+  io::MemoryFileSystem files;
+  REQUIRE(files.make_directory("/store", 0700).is_ok());
+  SegmentPool pool(files, {.directory = "/store", .segment_bytes = 1_MiB, .spares_max = wanted});
+  std::vector<std::uint64_t> used;
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(pool.make_one().value());
+    used.push_back(pool.take()->number);
+  }
+  for (const std::uint64_t number : used) {
+    REQUIRE(pool.give_back(number, 1_MiB).is_ok());
+  }
+  CHECK(pool.spare_count() == wanted);
+  CHECK(pool.file_bytes() == wanted * 1_MiB);
+}
+
 TEST_CASE("of a pool that is trimmed the first spare stays", "[store][pool]") {
   io::MemoryFileSystem files;
   REQUIRE(files.make_directory("/store", 0700).is_ok());
