@@ -1,9 +1,10 @@
-#include "plugins/sources/tcp/address.hpp"
+#include "plugins/sources/shared/address.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -12,12 +13,13 @@
 #include <cstring>
 #include <optional>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::size_t kShownMax = 100;  // of a text that cannot be read
+constexpr std::size_t kAddressesMax = 256;
 
 sdk::Status refused(std::string_view text, std::string_view why) {
   return sdk::Status::invalid("address: `" + std::string(text.substr(0, kShownMax)) + "` " +
@@ -116,6 +118,24 @@ sdk::Status parse_address(std::string_view text, Address& address) {
   return refused(text, "begins with no IP address; names are not looked up: write 127.0.0.1:5140");
 }
 
+sdk::Status parse_addresses(const std::vector<std::string>& texts,
+                            std::vector<Address>& addresses) {
+  if (texts.empty() || texts.size() > kAddressesMax) {
+    return sdk::Status::invalid("address: name 1 to " + std::to_string(kAddressesMax) +
+                                " addresses, for example 127.0.0.1:5140");
+  }
+  addresses.clear();
+  for (const std::string& text : texts) {
+    if (sdk::Status read = parse_address(text, addresses.emplace_back()); read.failed()) {
+      return read;
+    }
+    if (std::ranges::count(texts, text) > 1 && !text.ends_with(":0")) {
+      return sdk::Status::invalid("address: `" + text + "` is there twice; leave one out");
+    }
+  }
+  return {};
+}
+
 sdk::Status local_address(int fd, Address& address) {
   address = {};
   address.size = sizeof address.storage;
@@ -148,4 +168,4 @@ std::string Address::text() const {
   return std::string(kUnix) + path();
 }
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins
