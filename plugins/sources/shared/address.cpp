@@ -79,6 +79,13 @@ bool set_ipv6(const std::string& host, std::uint16_t port, Address& address) {
   return true;
 }
 
+template <class Name>
+Name as(const sockaddr_storage& storage) {
+  Name name{};
+  std::memcpy(&name, &storage, sizeof name);
+  return name;
+}
+
 }  // namespace
 
 sdk::Status parse_address(std::string_view text, Address& address) {
@@ -145,23 +152,42 @@ sdk::Status local_address(int fd, Address& address) {
   return {};
 }
 
+bool Address::is_multicast() const {
+  if (family() == AF_INET) {
+    return IN_MULTICAST(ntohl(as<sockaddr_in>(storage).sin_addr.s_addr));
+  }
+  return family() == AF_INET6 && as<sockaddr_in6>(storage).sin6_addr.s6_addr[0] == 0xFF;
+}
+
+bool Address::is_of_one_link() const {
+  if (family() != AF_INET6) {
+    return false;
+  }
+  const in6_addr host = as<sockaddr_in6>(storage).sin6_addr;
+  return IN6_IS_ADDR_LINKLOCAL(&host) || IN6_IS_ADDR_MC_LINKLOCAL(&host) ||
+         IN6_IS_ADDR_MC_NODELOCAL(&host);
+}
+
+void Address::set_link(unsigned interface_index) {
+  auto name = as<sockaddr_in6>(storage);
+  name.sin6_scope_id = interface_index;
+  std::memcpy(&storage, &name, sizeof name);
+}
+
 std::string Address::path() const {
-  sockaddr_un name{};
-  std::memcpy(&name, &storage, sizeof name);
+  const auto name = as<sockaddr_un>(storage);
   return {name.sun_path, ::strnlen(name.sun_path, sizeof name.sun_path)};
 }
 
 std::string Address::text() const {
   std::array<char, INET6_ADDRSTRLEN> host{};
   if (family() == AF_INET) {
-    sockaddr_in name{};
-    std::memcpy(&name, &storage, sizeof name);
+    const auto name = as<sockaddr_in>(storage);
     ::inet_ntop(AF_INET, &name.sin_addr, host.data(), host.size());
     return std::string(host.data()) + ":" + std::to_string(ntohs(name.sin_port));
   }
   if (family() == AF_INET6) {
-    sockaddr_in6 name{};
-    std::memcpy(&name, &storage, sizeof name);
+    const auto name = as<sockaddr_in6>(storage);
     ::inet_ntop(AF_INET6, &name.sin6_addr, host.data(), host.size());
     return "[" + std::string(host.data()) + "]:" + std::to_string(ntohs(name.sin6_port));
   }

@@ -21,6 +21,10 @@ struct Address {
   [[nodiscard]] sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
   [[nodiscard]] int family() const { return storage.ss_family; }
   [[nodiscard]] bool is_unix() const { return storage.ss_family == AF_UNIX; }
+  [[nodiscard]] bool is_multicast() const;
+  // Means something on one link alone (IPv6: fe80::, ff02::); set_link() says on which.
+  [[nodiscard]] bool is_of_one_link() const;
+  void set_link(unsigned interface_index);
   // Of a unix socket.
   [[nodiscard]] std::string path() const;
   // As it is written in a configuration: 127.0.0.1:5140, [::1]:5140, unix:/run/kifa/till.sock.
