@@ -32,6 +32,7 @@ class Senders final {
   // Good until the next call.
   const Sender& find(const Datagram& datagram);
   void clear();
+  [[nodiscard]] std::size_t size() const { return known_.size(); }
 
  private:
   std::vector<Network> allow_;

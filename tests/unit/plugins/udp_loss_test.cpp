@@ -190,6 +190,11 @@ class NotAdministrator final {
   NotAdministrator& operator=(const NotAdministrator&) = delete;
   ~NotAdministrator() { ::syscall(SYS_capset, &header_, before_); }
 
+  // Without it.
+  [[nodiscard]] bool would_be() const {
+    return (before_[0].effective & (1U << CAP_NET_ADMIN)) != 0;
+  }
+
  private:
   __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct before_[2] = {};
@@ -202,8 +207,10 @@ TEST_CASE("a receive buffer beyond the limit is told, with what is granted and t
   REQUIRE(limit > 0);
   REQUIRE(limit < 512U << 20U);
   UdpSource source(Texts{{"receive_buffer", "512MiB"}});
+  bool may_more = false;
   {
     const NotAdministrator not_administrator;
+    may_more = not_administrator.would_be();
     source.require_start();
   }
   CHECK(source.warnings("instead of the 512 MiB of receive_buffer") == 1);
@@ -215,6 +222,10 @@ TEST_CASE("a receive buffer beyond the limit is told, with what is granted and t
     modest.require_start();
   }
   CHECK(modest.warnings("") == 0);
+
+  UdpSource administrator(Texts{{"receive_buffer", std::to_string(2 * limit)}});
+  administrator.require_start();
+  CHECK(administrator.warnings("instead of") == (may_more ? 0 : 1));
 }
 
 TEST_CASE("the kernel's count of drops may come late, and goes round", "[plugins][udp][W16]") {
@@ -254,6 +265,7 @@ TEST_CASE("senders are remembered up to a limit, and each has its own name", "[p
   for (int round = 0; round < 2; ++round) {
     for (std::uint16_t port = 1; port <= 3 * Senders::kSendersMax; ++port) {
       REQUIRE(name_of(port) == "10.0.0.7:" + std::to_string(port));
+      REQUIRE(senders.size() <= Senders::kSendersMax);
     }
   }
 }

@@ -1,13 +1,10 @@
 #include <fcntl.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -209,72 +206,6 @@ TEST_CASE("who is not in `allow` is dropped, counted and told once", "[plugins][
   CHECK(source.host.metric("datagrams_refused") == 2);
   CHECK(source.warnings("127.0.0.2") == 1);
   CHECK(source.warnings("`allow`") == 1);
-}
-
-// Sends to a group on one interface.
-Client sender_to_group(const std::string& address, const std::string& interface) {
-  Client device(Client::family_of(address), SOCK_DGRAM);
-  const int index = static_cast<int>(::if_nametoindex(interface.c_str()));
-  if (Client::family_of(address) == AF_INET6) {
-    ::setsockopt(device.fd(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
-  } else {
-    const ip_mreqn there{.imr_multiaddr = {}, .imr_address = {}, .imr_ifindex = index};
-    ::setsockopt(device.fd(), IPPROTO_IP, IP_MULTICAST_IF, &there, sizeof there);
-  }
-  device.connect(address);
-  return device;
-}
-
-// `group` and `other` have the same port.
-void hear_group(const std::string& group, const std::string& other, const std::string& interface) {
-  INFO(group << " on " << interface);
-  UdpSource first(Texts{{"address", group + ":0"}, {"interface", interface}});
-  first.require_start();
-  const std::string address = first.address();
-  UdpSource second(Texts{{"address", address}, {"interface", interface}});
-  second.require_start();
-  // Joined by the machine, and not by these sockets.
-  const std::string other_address = other + address.substr(address.rfind(':'));
-  UdpSource third(Texts{{"address", other_address}, {"interface", interface}});
-  third.require_start();
-  REQUIRE(sender_to_group(other_address, interface).send_datagram("for others"));
-  REQUIRE(sender_to_group(address, interface).send_datagram("for all"));
-  for (UdpSource* source : {&first, &second}) {
-    source->poll_until([&] { return !source->out.datagrams.empty(); });
-    CHECK(source->payloads() == std::vector{"for all"s});
-  }
-  third.poll_until([&] { return !third.out.datagrams.empty(); });
-  CHECK(third.payloads() == std::vector{"for others"s});
-}
-
-TEST_CASE("a multicast group is joined, and any number of programs hear it", "[plugins][udp]") {
-  hear_group("239.255.77.1", "239.255.77.2", "lo");
-}
-
-// An interface with IPv6 of its link; the loopback has none.
-std::string link_interface() {
-  std::ifstream lines("/proc/net/if_inet6");
-  std::string address;
-  std::string index;
-  std::string prefix;
-  std::string scope;
-  std::string flags;
-  std::string name;
-  while (lines >> address >> index >> prefix >> scope >> flags >> name) {
-    if (scope == "20") {
-      return name;
-    }
-  }
-  return {};
-}
-
-TEST_CASE("a multicast group of IPv6 is joined on its interface", "[plugins][udp]") {
-  const std::string interface = link_interface();
-  if (interface.empty()) {
-    WARN("no interface of this machine has IPv6: nothing was tested");
-    return;
-  }
-  hear_group("[ff01::7701]", "[ff01::7702]", interface);  // never leaves the machine
 }
 
 TEST_CASE("an interface or address that is not there may come later", "[plugins][udp]") {
