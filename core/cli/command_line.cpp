@@ -94,6 +94,12 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
                    "unix:/PATH. May be given several times")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
+  daemon
+      ->add_option("--udp", parsed.daemon.udp_addresses,
+                   "Take datagrams at this address, each a record: 127.0.0.1:5140, a multicast "
+                   "group or unix:/PATH. May be given several times")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   add_data_dir(daemon, parsed.texts);
   daemon
       ->add_option("--flush-mode", parsed.texts.flush_mode,
@@ -111,7 +117,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
       "\nExamples:\n"
       "  tail -F /var/log/pos.log | kifa daemon --stdin -d /var/lib/kifa\n"
       "  kifa daemon --stdin -d ./data --flush-mode normal < receipts.txt\n"
-      "  kifa daemon --tcp 127.0.0.1:5140 -d ./data\n"
+      "  kifa daemon --tcp 127.0.0.1:5140 --udp 127.0.0.1:5140 -d ./data\n"
       "\nEnds with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.");
 
   CLI::App* run = root.add_subcommand("run", "Run the pipelines of a YAML file");
@@ -316,8 +322,8 @@ class Completion {
 
   Status daemon() {
     DaemonCommand& command = parsed_.daemon;
-    if (!command.from_stdin && command.tcp_addresses.empty()) {
-      return {Code::invalid, "no source given: name at least one with --stdin or --tcp"};
+    if (!command.from_stdin && command.tcp_addresses.empty() && command.udp_addresses.empty()) {
+      return {Code::invalid, "no source given: name at least one with --stdin, --tcp or --udp"};
     }
     KIFA_TRY(data_dir(command.data_dir));
     KIFA_TRY(run_flags(command.run));

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "core/base/limits.hpp"
 #include "core/cli/commands.hpp"
@@ -41,24 +42,34 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
-config::Node sources_from(const DaemonCommand& command, const config::Node& framing) {
+config::Node network_source(const char* type, const std::vector<std::string>& addresses,
+                            config::Node framing) {
+  config::Node list;
+  list.kind = config::Node::Kind::sequence;
+  for (const std::string& address : addresses) {
+    list.items.push_back(quoted(address));
+  }
+  config::Node input = mapping("type", scalar(type));
+  add(input, "address", std::move(list));
+  add(input, "framing", std::move(framing));
+  return input;
+}
+
+// `lines` and `whole` cut a stream into lines, and nothing.
+config::Node sources_from(const DaemonCommand& command, const config::Node& lines,
+                          const config::Node& whole) {
   config::Node sources;
   sources.kind = config::Node::Kind::mapping;
   if (command.from_stdin) {
     config::Node input = mapping("type", scalar("stdin"));
-    add(input, "framing", framing);
+    add(input, "framing", lines);
     add(sources, "stdin", std::move(input));
   }
   if (!command.tcp_addresses.empty()) {
-    config::Node addresses;
-    addresses.kind = config::Node::Kind::sequence;
-    for (const std::string& address : command.tcp_addresses) {
-      addresses.items.push_back(quoted(address));
-    }
-    config::Node input = mapping("type", scalar("tcp"));
-    add(input, "address", std::move(addresses));
-    add(input, "framing", framing);
-    add(sources, "tcp", std::move(input));
+    add(sources, "tcp", network_source("tcp", command.tcp_addresses, lines));
+  }
+  if (!command.udp_addresses.empty()) {
+    add(sources, "udp", network_source("udp", command.udp_addresses, whole));
   }
   return sources;
 }
@@ -72,6 +83,7 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& fram
 //       sources:
 //         stdin: { type: stdin, framing: { type: newline } }
 //         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
+//         udp: { type: udp, address: [ADDRESS, ...], framing: { type: none } }
 //       sinks:   { journal: { type: kifa } }
 config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   config::Node store = mapping("data_dir", quoted(std::move(data_dir)));
@@ -81,17 +93,19 @@ config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   if (command.segment_size_mib) {
     add(store, "segment_size_mib", scalar(std::to_string(*command.segment_size_mib)));
   }
-  config::Node framing = mapping("type", scalar("newline"));
+  config::Node lines = mapping("type", scalar("newline"));
+  config::Node whole = mapping("type", scalar("none"));
   if (command.segment_size_mib) {
     // What is longer than the store takes is split.
     store::StoreOptions options;
     options.segment_bytes = *command.segment_size_mib << 20U;
     const std::uint64_t limit = store::record_bytes_limit(options);
     if (limit < limits::kRecordBytesMaxDefault) {
-      add(framing, "record_bytes_max", scalar(std::to_string(limit)));
+      add(lines, "record_bytes_max", scalar(std::to_string(limit)));
+      add(whole, "record_bytes_max", scalar(std::to_string(limit)));
     }
   }
-  config::Node pipeline = mapping("sources", sources_from(command, framing));
+  config::Node pipeline = mapping("sources", sources_from(command, lines, whole));
   add(pipeline, "sinks", mapping("journal", mapping("type", scalar("kifa"))));
   config::Node root = mapping("version", scalar("1"));
   add(root, "store", std::move(store));

@@ -14,17 +14,17 @@
 
 namespace kifa::test {
 
-// A store, and daemons that take lines over TCP into it.
+// A store, and daemons that take lines over the network into it.
 class Till final {
  public:
   // `options` are further options of the source, `framing` of its framing: ", allow: [...]".
   explicit Till(const std::string& options = {}, const std::string& framing = {},
-                const std::string& address = "127.0.0.1:0") {
+                const std::string& address = "127.0.0.1:0", const std::string& type = "tcp") {
     write_file(config_,
                "version: 1\nstore: { data_dir: data, segment_size_mib: 4 }\npipelines:\n"
-               "  till:\n    sources:\n      net:\n        { type: tcp, address: \"" +
-                   address + "\", listen_address_file: addresses" + options +
-                   ", framing: { type: newline" + framing +
+               "  till:\n    sources:\n      net:\n        { type: " +
+                   type + ", address: [\"" + address + "\"], listen_address_file: addresses" +
+                   options + ", framing: { type: newline" + framing +
                    " } }\n    sinks: { journal: { type: kifa } }\n");
   }
 

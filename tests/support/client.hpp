@@ -20,22 +20,26 @@
 
 namespace kifa::test {
 
-// A device at the other end of a TCP connection or a unix socket; it waits when it has to, and
-// gives up after a minute.
+// A device at the other end of a TCP connection or a unix socket, or one that sends datagrams; it
+// waits when it has to, and gives up after a minute.
 //
 // Threads: confined.
 // Errors:  what a test cannot go on without throws.
 class Client final {
  public:
-  // Not connected yet. `family`: AF_INET, AF_INET6 or AF_UNIX.
-  explicit Client(int family) : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // Not connected yet. `family`: AF_INET, AF_INET6 or AF_UNIX; `type`: SOCK_STREAM or SOCK_DGRAM.
+  explicit Client(int family, int type = SOCK_STREAM)
+      : fd_(::socket(family, type | SOCK_CLOEXEC, 0)) {
     require(fd_ >= 0, "no socket");
     const timeval patience{.tv_sec = 60, .tv_usec = 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   }
   // Connected to what kifa writes of itself: 127.0.0.1:5140, [::1]:5140, unix:/PATH.
-  explicit Client(const std::string& address) : Client(family_of(address)) { connect(address); }
+  explicit Client(const std::string& address, int type = SOCK_STREAM)
+      : Client(family_of(address), type) {
+    connect(address);
+  }
   Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Client& operator=(Client&& other) noexcept {
     std::swap(fd_, other.fd_);
@@ -90,6 +94,15 @@ class Client final {
     require(::connect(fd_, reinterpret_cast<const sockaddr*>(&storage), size) == 0, "connect");
   }
 
+  // One message. False: nobody takes any.
+  bool send_datagram(std::string_view bytes) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && (errno == ECONNREFUSED || errno == EPIPE)) {
+      return false;
+    }
+    require(sent == static_cast<ssize_t>(bytes.size()), "send");
+    return true;
+  }
   // False: the other side has closed.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {

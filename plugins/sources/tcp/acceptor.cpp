@@ -56,16 +56,18 @@ void Acceptor::close() {
   reserve_.close();
 }
 
+std::vector<Address> Acceptor::addresses() const {
+  std::vector<Address> all;
+  for (const std::unique_ptr<Listener>& listener : listeners_) {
+    all.push_back(listener->address());
+  }
+  return all;
+}
+
 void Acceptor::keep_reserve() {
   if (!reserve_.is_open()) {
     reserve_ = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
-}
-
-bool Acceptor::is_allowed(const Address& from) const {
-  return from.is_unix() || options_.allow.empty() ||
-         std::ranges::any_of(options_.allow,
-                             [&](const Network& network) { return network.contains(from); });
 }
 
 Acceptor::Outcome Acceptor::accept(const Listener& listener, bool is_full, Peer& peer) {
@@ -80,7 +82,7 @@ Acceptor::Outcome Acceptor::accept(const Listener& listener, bool is_full, Peer&
     from.storage.ss_family = AF_UNIX;  // a client without a name may leave it unset
   }
   std::string name = name_of(from, socket.get());
-  if (!is_allowed(from)) {
+  if (!allows(options_.allow, from)) {
     notices_.tell(Notice::not_allowed, name + " is turned away: `allow` does not name its address");
     return Outcome::turned_away;
   }

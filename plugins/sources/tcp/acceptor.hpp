@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "plugins/sources/tcp/address.hpp"
-#include "plugins/sources/tcp/descriptor.hpp"
+#include "plugins/sources/shared/address.hpp"
+#include "plugins/sources/shared/descriptor.hpp"
+#include "plugins/sources/shared/network.hpp"
 #include "plugins/sources/tcp/listener.hpp"
-#include "plugins/sources/tcp/network.hpp"
 #include "plugins/sources/tcp/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
@@ -52,13 +52,13 @@ class Acceptor final {
   [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const {
     return listeners_;
   }
+  [[nodiscard]] std::vector<Address> addresses() const;
   [[nodiscard]] Notices& notices() { return notices_; }
 
  private:
   Outcome without_connection(const Listener& listener, int error);
   Outcome turn_away(const Listener& listener);
   void keep_reserve();
-  [[nodiscard]] bool is_allowed(const Address& from) const;
   void prepare(int fd, const Address& from) const;
 
   Notices notices_;

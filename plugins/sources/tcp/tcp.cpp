@@ -28,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "plugins/sources/shared/address_file.hpp"
 #include "plugins/sources/tcp/acceptor.hpp"
 #include "plugins/sources/tcp/connections.hpp"
 #include "plugins/sources/tcp/epoll.hpp"
@@ -36,6 +37,7 @@
 namespace {
 
 namespace sdk = kifa::sdk;
+using kifa::plugins::write_address_file;
 using kifa::plugins::tcp_source::Acceptor;
 using kifa::plugins::tcp_source::Connection;
 using kifa::plugins::tcp_source::Connections;
@@ -82,7 +84,7 @@ class Tcp final : public sdk::Source {
     }
     listen(EPOLLIN, true);
     if (!settings_.address_file.empty()) {
-      if (sdk::Status written = write_addresses(settings_.address_file, acceptor_.listeners());
+      if (sdk::Status written = write_address_file(settings_.address_file, acceptor_.addresses());
           written.failed()) {
         return written;
       }

@@ -25,6 +25,13 @@ class FakeEmitter final {
     std::string bytes;  // all chunks, one behind the other
     bool ended = false;
   };
+  struct Datagram {
+    std::uint64_t stream = 0;
+    std::string bytes;
+    std::map<std::string, std::string> attrs;
+    std::int64_t observed_unix_ns = 0;
+    std::uint64_t position = 0;
+  };
   struct Record {
     std::uint64_t stream = 0;
     std::string payload;
@@ -70,6 +77,7 @@ class FakeEmitter final {
   void fail_next(kifa_status status) { next_answer_ = status; }
 
   std::map<std::uint64_t, OpenedStream> streams;
+  std::vector<Datagram> datagrams;  // chunks of DATAGRAM streams, which `streams` has too
   std::vector<Record> records;
   std::vector<Gap> gaps;
   std::vector<Checkpoint> checkpoints;
@@ -146,6 +154,13 @@ class FakeEmitter final {
     ++self.chunk_count;
     opened->second.bytes += sdk::text_of(chunk->data);
     opened->second.ended = (chunk->flags & KIFA_CHUNK_END) != 0;
+    if ((opened->second.flags & KIFA_STREAM_DATAGRAM) != 0) {
+      self.datagrams.push_back({chunk->stream, copy(chunk->data),
+                                copy(chunk->attrs, chunk->attr_count), chunk->observed_unix_ns,
+                                chunk->position});
+    } else if (chunk->attr_count != 0) {
+      self.fault("a chunk with attributes of a stream that is not of datagrams");
+    }
     return KIFA_OK;
   }
 

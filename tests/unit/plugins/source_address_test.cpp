@@ -5,14 +5,14 @@
 #include <random>
 #include <string>
 
-#include "plugins/sources/tcp/address.hpp"
-#include "plugins/sources/tcp/network.hpp"
+#include "plugins/sources/shared/address.hpp"
+#include "plugins/sources/shared/network.hpp"
 #include "tests/support/catch.hpp"
 
-using kifa::plugins::tcp_source::Address;
-using kifa::plugins::tcp_source::Network;
-using kifa::plugins::tcp_source::parse_address;
-using kifa::plugins::tcp_source::parse_network;
+using kifa::plugins::Address;
+using kifa::plugins::Network;
+using kifa::plugins::parse_address;
+using kifa::plugins::parse_network;
 
 using namespace std::string_literals;
 
@@ -36,7 +36,7 @@ Network network(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("an address is written as it was read", "[plugins][tcp]") {
+TEST_CASE("an address is written as it was read", "[plugins][sources]") {
   for (const char* text : {"127.0.0.1:5140", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:5140",
                            "[::]:0", "[2001:db8::7]:1", "unix:/run/kifa/till.sock"}) {
     CHECK(address(text).text() == text);
@@ -49,7 +49,7 @@ TEST_CASE("an address is written as it was read", "[plugins][tcp]") {
   CHECK(address("unix:" + longest).path() == longest);
 }
 
-TEST_CASE("an address that is none is told with a remedy", "[plugins][tcp][W39]") {
+TEST_CASE("an address that is none is told with a remedy", "[plugins][sources][W39]") {
   const struct {
     std::string text;
     const char* words;
@@ -87,7 +87,7 @@ TEST_CASE("an address that is none is told with a remedy", "[plugins][tcp][W39]"
   }
 }
 
-TEST_CASE("random text is an address that can be written again, or refused", "[plugins][tcp]") {
+TEST_CASE("random text is an address that can be written again, or refused", "[plugins][sources]") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
@@ -109,7 +109,7 @@ TEST_CASE("random text is an address that can be written again, or refused", "[p
   }
 }
 
-TEST_CASE("a network contains its addresses and no others", "[plugins][tcp][W35]") {
+TEST_CASE("a network contains its addresses and no others", "[plugins][sources][W35]") {
   const struct {
     const char* network;
     const char* address;
@@ -141,7 +141,7 @@ TEST_CASE("a network contains its addresses and no others", "[plugins][tcp][W35]
   }
 }
 
-TEST_CASE("a network that is none is told with a remedy", "[plugins][tcp][W35]") {
+TEST_CASE("a network that is none is told with a remedy", "[plugins][sources][W35]") {
   const struct {
     std::string text;
     const char* words;
@@ -170,7 +170,7 @@ TEST_CASE("a network that is none is told with a remedy", "[plugins][tcp][W35]")
   }
 }
 
-TEST_CASE("prefixes of any length cut at the right bit", "[plugins][tcp][W35]") {
+TEST_CASE("prefixes of any length cut at the right bit", "[plugins][sources][W35]") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);

@@ -1,4 +1,4 @@
-#include "plugins/sources/tcp/network.hpp"
+#include "plugins/sources/shared/network.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,14 +9,15 @@
 #include <cstring>
 #include <string>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
 namespace {
 
 using IpBytes = std::array<std::uint8_t, 16>;
 
 constexpr std::size_t kShownMax = 100;  // of a text that cannot be read
-constexpr unsigned kMappedBits = 96;    // of ::ffff:0:0/96
+constexpr std::size_t kNetworksMax = 256;
+constexpr unsigned kMappedBits = 96;  // of ::ffff:0:0/96
 
 sdk::Status refused(std::string_view text, std::string_view why) {
   return sdk::Status::invalid("allow: `" + std::string(text.substr(0, kShownMax)) + "` " +
@@ -74,6 +75,26 @@ sdk::Status parse_network(std::string_view text, Network& network) {
   return {};
 }
 
+sdk::Status parse_networks(const std::vector<std::string>& texts, std::vector<Network>& networks) {
+  if (texts.empty() || texts.size() > kNetworksMax) {
+    return sdk::Status::invalid("allow: name 1 to " + std::to_string(kNetworksMax) +
+                                " networks, or leave the option out to allow everybody");
+  }
+  networks.clear();
+  for (const std::string& text : texts) {
+    if (sdk::Status read = parse_network(text, networks.emplace_back()); read.failed()) {
+      return read;
+    }
+  }
+  return {};
+}
+
+bool allows(const std::vector<Network>& networks, const Address& address) {
+  return address.is_unix() || networks.empty() ||
+         std::ranges::any_of(networks,
+                             [&](const Network& network) { return network.contains(address); });
+}
+
 bool Network::contains(const Address& address) const {
   if (address.family() != family_) {
     return false;
@@ -88,4 +109,4 @@ bool Network::contains(const Address& address) const {
   return masked(bytes, prefix_bits_) == bytes_;
 }
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins

@@ -1,9 +1,10 @@
-#include "plugins/sources/tcp/address.hpp"
+#include "plugins/sources/shared/address.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -12,12 +13,13 @@
 #include <cstring>
 #include <optional>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::size_t kShownMax = 100;  // of a text that cannot be read
+constexpr std::size_t kAddressesMax = 256;
 
 sdk::Status refused(std::string_view text, std::string_view why) {
   return sdk::Status::invalid("address: `" + std::string(text.substr(0, kShownMax)) + "` " +
@@ -77,6 +79,13 @@ bool set_ipv6(const std::string& host, std::uint16_t port, Address& address) {
   return true;
 }
 
+template <class Name>
+Name as(const sockaddr_storage& storage) {
+  Name name{};
+  std::memcpy(&name, &storage, sizeof name);
+  return name;
+}
+
 }  // namespace
 
 sdk::Status parse_address(std::string_view text, Address& address) {
@@ -116,6 +125,24 @@ sdk::Status parse_address(std::string_view text, Address& address) {
   return refused(text, "begins with no IP address; names are not looked up: write 127.0.0.1:5140");
 }
 
+sdk::Status parse_addresses(const std::vector<std::string>& texts,
+                            std::vector<Address>& addresses) {
+  if (texts.empty() || texts.size() > kAddressesMax) {
+    return sdk::Status::invalid("address: name 1 to " + std::to_string(kAddressesMax) +
+                                " addresses, for example 127.0.0.1:5140");
+  }
+  addresses.clear();
+  for (const std::string& text : texts) {
+    if (sdk::Status read = parse_address(text, addresses.emplace_back()); read.failed()) {
+      return read;
+    }
+    if (std::ranges::count(texts, text) > 1 && !text.ends_with(":0")) {
+      return sdk::Status::invalid("address: `" + text + "` is there twice; leave one out");
+    }
+  }
+  return {};
+}
+
 sdk::Status local_address(int fd, Address& address) {
   address = {};
   address.size = sizeof address.storage;
@@ -125,27 +152,46 @@ sdk::Status local_address(int fd, Address& address) {
   return {};
 }
 
+bool Address::is_multicast() const {
+  if (family() == AF_INET) {
+    return IN_MULTICAST(ntohl(as<sockaddr_in>(storage).sin_addr.s_addr));
+  }
+  return family() == AF_INET6 && as<sockaddr_in6>(storage).sin6_addr.s6_addr[0] == 0xFF;
+}
+
+bool Address::is_of_one_link() const {
+  if (family() != AF_INET6) {
+    return false;
+  }
+  const in6_addr host = as<sockaddr_in6>(storage).sin6_addr;
+  return IN6_IS_ADDR_LINKLOCAL(&host) || IN6_IS_ADDR_MC_LINKLOCAL(&host) ||
+         IN6_IS_ADDR_MC_NODELOCAL(&host);
+}
+
+void Address::set_link(unsigned interface_index) {
+  auto name = as<sockaddr_in6>(storage);
+  name.sin6_scope_id = interface_index;
+  std::memcpy(&storage, &name, sizeof name);
+}
+
 std::string Address::path() const {
-  sockaddr_un name{};
-  std::memcpy(&name, &storage, sizeof name);
+  const auto name = as<sockaddr_un>(storage);
   return {name.sun_path, ::strnlen(name.sun_path, sizeof name.sun_path)};
 }
 
 std::string Address::text() const {
   std::array<char, INET6_ADDRSTRLEN> host{};
   if (family() == AF_INET) {
-    sockaddr_in name{};
-    std::memcpy(&name, &storage, sizeof name);
+    const auto name = as<sockaddr_in>(storage);
     ::inet_ntop(AF_INET, &name.sin_addr, host.data(), host.size());
     return std::string(host.data()) + ":" + std::to_string(ntohs(name.sin_port));
   }
   if (family() == AF_INET6) {
-    sockaddr_in6 name{};
-    std::memcpy(&name, &storage, sizeof name);
+    const auto name = as<sockaddr_in6>(storage);
     ::inet_ntop(AF_INET6, &name.sin6_addr, host.data(), host.size());
     return "[" + std::string(host.data()) + "]:" + std::to_string(ntohs(name.sin6_port));
   }
   return std::string(kUnix) + path();
 }
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins

@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "plugins/sources/tcp/address.hpp"
+#include "plugins/sources/shared/address.hpp"
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
 // A block of IP addresses: 10.1.0.0/16, 2001:db8::/32, or one address, 10.1.2.3.
 //
@@ -29,5 +31,10 @@ class Network final {
 // Errors:  INVALID, one sentence that shows the text and the remedy; also for an address with bits
 //          behind its prefix (10.1.2.3/16), which means two things.
 sdk::Status parse_network(std::string_view text, Network& network);
+// The option `allow`: 1 to 256 networks.
+sdk::Status parse_networks(const std::vector<std::string>& texts, std::vector<Network>& networks);
+// Whether one of them contains the address. Without networks, and for unix sockets, everybody is
+// allowed.
+bool allows(const std::vector<Network>& networks, const Address& address);
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins

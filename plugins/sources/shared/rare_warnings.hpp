@@ -1,0 +1,51 @@
+#pragma once
+
+#include <kifa/sdk.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kifa::plugins {
+
+// Warns of what may happen a thousand times a second: the first time at once, then once a minute
+// for each reason, with the number of times that went unsaid. `Reason` is an enumeration that ends
+// with `count`.
+//
+// Threads: confined.
+template <class Reason>
+class RareWarnings final {
+ public:
+  explicit RareWarnings(sdk::Host host) : host_(host) {}
+
+  void tell(Reason reason, std::string_view sentence) {
+    Said& said = said_[static_cast<std::size_t>(reason)];
+    const std::int64_t now = host_.now_mono_ns();
+    if (said.once && now < said.next_ns) {
+      ++said.unsaid;
+      return;
+    }
+    std::string text(sentence);
+    if (said.unsaid != 0) {
+      text += " (and " + std::to_string(said.unsaid) + " times more before)";
+    }
+    said = {.once = true, .next_ns = now + kPauseNs};
+    host_.warn(text);
+  }
+
+ private:
+  static constexpr std::int64_t kPauseNs = 60'000'000'000;
+
+  struct Said {
+    bool once = false;
+    std::int64_t next_ns = 0;
+    std::uint64_t unsaid = 0;
+  };
+
+  sdk::Host host_;
+  std::array<Said, static_cast<std::size_t>(Reason::count)> said_{};
+};
+
+}  // namespace kifa::plugins
