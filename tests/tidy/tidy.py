@@ -161,6 +161,8 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "plugins/framings/shared": {"sdk"},
     "plugins/framings/delimiter": {"sdk", "plugins/framings/shared"},
     "plugins/framings/stx_etx": {"sdk", "plugins/framings/shared"},
+    "plugins/sources/shared": {"sdk"},
+    "plugins/sources/tcp": {"sdk", "plugins/sources/shared"},
     "plugins/sinks/kifa": {"sdk", "core/store", "core/io", "core/base"},
     "examples": {"sdk"},
 }

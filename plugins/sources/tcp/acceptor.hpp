@@ -8,13 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "plugins/sources/shared/descriptor.hpp"
+#include "plugins/sources/shared/notices.hpp"
 #include "plugins/sources/tcp/address.hpp"
-#include "plugins/sources/tcp/descriptor.hpp"
 #include "plugins/sources/tcp/listener.hpp"
 #include "plugins/sources/tcp/network.hpp"
-#include "plugins/sources/tcp/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
+
+// Why a peer was turned away.
+enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
+using PeerNotices = Notices<Notice>;
 
 // Who comes in: takes connections from the listeners and turns away whom `allow` does not name, who
 // is one too many, and whom the process has no descriptor for. Whoever is turned away finds the
@@ -52,7 +56,7 @@ class Acceptor final {
   [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const {
     return listeners_;
   }
-  [[nodiscard]] Notices& notices() { return notices_; }
+  [[nodiscard]] PeerNotices& notices() { return notices_; }
 
  private:
   Outcome without_connection(const Listener& listener, int error);
@@ -61,7 +65,7 @@ class Acceptor final {
   [[nodiscard]] bool is_allowed(const Address& from) const;
   void prepare(int fd, const Address& from) const;
 
-  Notices notices_;
+  PeerNotices notices_;
   Options options_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Descriptor reserve_;

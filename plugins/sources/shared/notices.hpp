@@ -8,20 +8,19 @@
 #include <string>
 #include <string_view>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
-// Why a peer was turned away.
-enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
-
-// Tells why peers are turned away: the first time at once, then once a minute for each reason, with
-// the number of times that went unsaid. A peer can ask a thousand times a second.
+// Tells of what may happen a thousand times a second: the first time at once, then once a minute
+// for each reason, with the number of times that went unsaid. `Reason` is an enum whose last value
+// is `count`.
 //
 // Threads: confined.
+template <class Reason>
 class Notices final {
  public:
   explicit Notices(sdk::Host host) : host_(host) {}
 
-  void tell(Notice reason, std::string_view sentence) {
+  void tell(Reason reason, std::string_view sentence) {
     Said& said = said_[static_cast<std::size_t>(reason)];
     const std::int64_t now = host_.now_mono_ns();
     if (said.once && now < said.next_ns) {
@@ -46,7 +45,7 @@ class Notices final {
   };
 
   sdk::Host host_;
-  std::array<Said, static_cast<std::size_t>(Notice::count)> said_{};
+  std::array<Said, static_cast<std::size_t>(Reason::count)> said_{};
 };
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins
