@@ -41,6 +41,25 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
+// A rate stands behind the last comma; what is no number belongs to the path.
+config::Node serial_source_from(const std::string& device, const config::Node& framing) {
+  std::string path = device;
+  std::string baud;
+  if (const std::size_t comma = device.rfind(',');
+      comma != std::string::npos && comma + 1 < device.size() &&
+      device.find_first_not_of("0123456789", comma + 1) == std::string::npos) {
+    path = device.substr(0, comma);
+    baud = device.substr(comma + 1);
+  }
+  config::Node input = mapping("type", scalar("serial"));
+  add(input, "device", quoted(std::move(path)));
+  if (!baud.empty()) {
+    add(input, "baud", scalar(std::move(baud)));
+  }
+  add(input, "framing", framing);
+  return input;
+}
+
 config::Node sources_from(const DaemonCommand& command, const config::Node& framing) {
   config::Node sources;
   sources.kind = config::Node::Kind::mapping;
@@ -60,6 +79,11 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& fram
     add(input, "framing", framing);
     add(sources, "tcp", std::move(input));
   }
+  for (std::size_t i = 0; i < command.serial_devices.size(); ++i) {
+    // serial, serial-2, serial-3
+    add(sources, i == 0 ? "serial" : "serial-" + std::to_string(i + 1),
+        serial_source_from(command.serial_devices[i], framing));
+  }
   return sources;
 }
 
@@ -72,6 +96,7 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& fram
 //       sources:
 //         stdin: { type: stdin, framing: { type: newline } }
 //         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
+//         serial: { type: serial, device: DEVICE, baud: BAUD, framing: { type: newline } }
 //       sinks:   { journal: { type: kifa } }
 config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   config::Node store = mapping("data_dir", quoted(std::move(data_dir)));
