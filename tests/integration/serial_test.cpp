@@ -162,6 +162,24 @@ TEST_CASE("a device hears ACK for what is stored and NAK for what is damaged", "
 
 const std::string kThread = "k<port";  // of the source, as the host calls it
 
+TEST_CASE("a device at a line hears the numbers of its records, from a tap nothing",
+          "[serial][ack][W37]") {
+  SerialTill till("newline", ", mode: respond, ack: line");
+  Process daemon(till.launch());
+  SerialTill::wait_for_port(daemon);
+  till.device.send("a sale\nanother\n");
+  CHECK(till.device.receive(10) == "OK 1\nOK 2\n");
+  SerialTill::stop(daemon);
+
+  SerialTill silent("newline", ", ack: line");
+  Process tap(silent.launch());
+  SerialTill::wait_for_port(tap);
+  silent.device.send("a sale\n");
+  silent.wait_for_durable(tap, 1);
+  CHECK(SerialTill::stop(tap).err.find("senders hear nothing") != std::string::npos);
+  CHECK(silent.device.receive_now().empty());
+}
+
 // How often the source's thread went to sleep, and the time that it used.
 struct Idleness {
   std::uint64_t sleeps = 0;
