@@ -100,6 +100,12 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
                    "group or unix:/PATH. May be given several times")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
+  daemon
+      ->add_option("--serial", parsed.daemon.serial_devices,
+                   "Take lines from this serial port, such as /dev/ttyS0 or /dev/ttyUSB0,38400 "
+                   "(9600 bps otherwise); 8 data bits, no parity. May be given several times")
+      ->type_name("DEVICE[,BAUD]")
+      ->allow_extra_args(false);
   add_data_dir(daemon, parsed.texts);
   daemon
       ->add_option("--flush-mode", parsed.texts.flush_mode,
@@ -118,6 +124,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
       "  tail -F /var/log/pos.log | kifa daemon --stdin -d /var/lib/kifa\n"
       "  kifa daemon --stdin -d ./data --flush-mode normal < receipts.txt\n"
       "  kifa daemon --tcp 127.0.0.1:5140 --udp 127.0.0.1:5140 -d ./data\n"
+      "  kifa daemon --serial /dev/ttyUSB0,38400 -d ./data\n"
       "\nEnds with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.");
 
   CLI::App* run = root.add_subcommand("run", "Run the pipelines of a YAML file");
@@ -322,8 +329,10 @@ class Completion {
 
   Status daemon() {
     DaemonCommand& command = parsed_.daemon;
-    if (!command.from_stdin && command.tcp_addresses.empty() && command.udp_addresses.empty()) {
-      return {Code::invalid, "no source given: name at least one with --stdin, --tcp or --udp"};
+    if (!command.from_stdin && command.tcp_addresses.empty() && command.udp_addresses.empty() &&
+        command.serial_devices.empty()) {
+      return {Code::invalid,
+              "no source given: name at least one with --stdin, --tcp, --udp or --serial"};
     }
     KIFA_TRY(data_dir(command.data_dir));
     KIFA_TRY(run_flags(command.run));

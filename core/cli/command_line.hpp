@@ -22,6 +22,7 @@ struct DaemonCommand {
   bool from_stdin = false;
   std::vector<std::string> tcp_addresses;
   std::vector<std::string> udp_addresses;
+  std::vector<std::string> serial_devices;  // DEVICE or DEVICE,BAUD
   std::string data_dir;
   std::string flush_mode;  // empty: the store's default
   std::optional<std::uint64_t> segment_size_mib;

@@ -55,6 +55,25 @@ config::Node network_source(const char* type, const std::vector<std::string>& ad
   return input;
 }
 
+// A rate stands behind the last comma; what is no number belongs to the path.
+config::Node serial_source_from(const std::string& device, const config::Node& framing) {
+  std::string path = device;
+  std::string baud;
+  if (const std::size_t comma = device.rfind(',');
+      comma != std::string::npos && comma + 1 < device.size() &&
+      device.find_first_not_of("0123456789", comma + 1) == std::string::npos) {
+    path = device.substr(0, comma);
+    baud = device.substr(comma + 1);
+  }
+  config::Node input = mapping("type", scalar("serial"));
+  add(input, "device", quoted(std::move(path)));
+  if (!baud.empty()) {
+    add(input, "baud", scalar(std::move(baud)));
+  }
+  add(input, "framing", framing);
+  return input;
+}
+
 // `lines` and `whole` cut a stream into lines, and nothing.
 config::Node sources_from(const DaemonCommand& command, const config::Node& lines,
                           const config::Node& whole) {
@@ -71,6 +90,11 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& line
   if (!command.udp_addresses.empty()) {
     add(sources, "udp", network_source("udp", command.udp_addresses, whole));
   }
+  for (std::size_t i = 0; i < command.serial_devices.size(); ++i) {
+    // serial, serial-2, serial-3
+    add(sources, i == 0 ? "serial" : "serial-" + std::to_string(i + 1),
+        serial_source_from(command.serial_devices[i], lines));
+  }
   return sources;
 }
 
@@ -84,6 +108,7 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& line
 //         stdin: { type: stdin, framing: { type: newline } }
 //         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
 //         udp: { type: udp, address: [ADDRESS, ...], framing: { type: none } }
+//         serial: { type: serial, device: DEVICE, baud: BAUD, framing: { type: newline } }
 //       sinks:   { journal: { type: kifa } }
 config::Node document_from(const DaemonCommand& command, std::string data_dir) {
   config::Node store = mapping("data_dir", quoted(std::move(data_dir)));

@@ -37,7 +37,8 @@ class DeploymentBinder {
   const Entry* parts(const Node& pipeline, std::string_view key, const PipelineConfig& config);
   PipelineConfig bind_pipeline(const Entry& entry);
   SourceConfig bind_source(const Entry& entry);
-  void bind_framing(const Entry& entry, const BoundComponent& bound, SourceConfig& source);
+  // True: the framing answers devices itself.
+  bool bind_framing(const Entry& entry, const BoundComponent& bound, SourceConfig& source);
   SinkConfig bind_sink(const Entry& entry);
   void bind_format(const Entry& entry, const BoundComponent& bound, SinkConfig& sink);
   void bind_transforms(const Entry& entry, PipelineConfig& pipeline);
@@ -179,11 +180,13 @@ SourceConfig DeploymentBinder::bind_source(const Entry& entry) {
                                            .host_specs = source_host_options()});
   source.component = bound.config;
   source.host = std::move(bound.host);
-  bind_framing(entry, bound, source);
+  const bool framing_answers = bind_framing(entry, bound, source);
+  check_acknowledgement(source, bound.facts ? &*bound.facts : nullptr, framing_answers,
+                        diagnostics_);
   return source;
 }
 
-void DeploymentBinder::bind_framing(const Entry& entry, const BoundComponent& bound,
+bool DeploymentBinder::bind_framing(const Entry& entry, const BoundComponent& bound,
                                     SourceConfig& source) {
   const Entry* framing = entry.value.find_entry(kFramingKey);
   if (bound.facts && !bound.facts->takes_framing) {
@@ -193,16 +196,16 @@ void DeploymentBinder::bind_framing(const Entry& entry, const BoundComponent& bo
           fmt::format("source {} gives whole records and takes no `framing`", bound.config.type),
           "take it away");
     }
-    return;
+    return false;
   }
   // A source whose type is wrong still gets the framing that it writes checked, but none invented.
   if (framing == nullptr && !bound.facts) {
-    return;
+    return false;
   }
   if (framing != nullptr && framing->value.kind == Node::Kind::null && !framing->value.broken) {
     diagnostics_.error(framing->key_mark, "`framing` has no value",
                        "write a type, for example `framing: newline`, or leave the line out");
-    return;
+    return false;
   }
   BoundComponent bound_framing =
       components_.bind({.kind = ComponentKind::framing,
@@ -215,6 +218,7 @@ void DeploymentBinder::bind_framing(const Entry& entry, const BoundComponent& bo
   source.has_framing = true;
   source.framing = std::move(bound_framing.config);
   source.framing_host = std::move(bound_framing.host);
+  return bound_framing.facts && bound_framing.facts->answers;
 }
 
 SinkConfig DeploymentBinder::bind_sink(const Entry& entry) {

@@ -20,6 +20,7 @@ struct ComponentFacts {
   std::vector<OptionSpec> options;
   bool takes_framing = false;      // source: emits bytes
   bool can_reply = false;          // source
+  bool answers = false;            // framing: it hears what became of its records
   bool takes_format = false;       // sink: gets text through a formatter
   bool keeps_checkpoints = false;  // sink
 };
@@ -100,6 +101,11 @@ inline constexpr std::string_view kBatchRecordsMax = "batch_records_max";  // in
 inline constexpr std::string_view kBatchBytesMax = "batch_bytes_max";      // size
 inline constexpr std::string_view kRetryMin = "retry_min";                 // duration
 inline constexpr std::string_view kRetryMax = "retry_max";                 // duration
+inline constexpr std::string_view kAck = "ack";             // "none", "line", "byte", "template"
+inline constexpr std::string_view kAckByte = "ack_byte";    // integer
+inline constexpr std::string_view kNakByte = "nak_byte";    // integer
+inline constexpr std::string_view kAckOk = "ack_ok";        // string
+inline constexpr std::string_view kAckError = "ack_error";  // string
 // framing
 inline constexpr std::string_view kRecordBytesMax = "record_bytes_max";  // size
 inline constexpr std::string_view kOversize = "oversize";         // "split", "truncate", "reject"

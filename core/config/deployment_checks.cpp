@@ -117,6 +117,17 @@ void check_record_limits(const PipelineConfig& pipeline, Diagnostics& diagnostic
   }
 }
 
+// An option that would do nothing with this kind of `ack`.
+void check_unused(const SourceConfig& source, std::string_view option, std::string_view kind,
+                  const Setting& ack, Diagnostics& diagnostics) {
+  const Setting* setting = find_setting(source.host, option);
+  if (setting != nullptr && !setting->defaulted && ack.text != kind) {
+    diagnostics.error(place_of(setting, source.component),
+                      fmt::format("`{}` does nothing with `ack: {}`", option, ack.text),
+                      fmt::format("write `ack: {}`, or take it away", kind));
+  }
+}
+
 struct StoreUser {
   const PipelineConfig* pipeline;
   const ComponentConfig* sink;
@@ -159,6 +170,39 @@ void compare_users(const StoreUser& first, const StoreUser& other, const std::st
 }
 
 }  // namespace
+
+void check_acknowledgement(const SourceConfig& source, const ComponentFacts* facts,
+                           bool framing_answers, Diagnostics& diagnostics) {
+  const Setting* ack = find_setting(source.host, host_option::kAck);
+  if (ack == nullptr) {
+    return;  // it is wrong, and that has been said
+  }
+  check_unused(source, host_option::kAckByte, "byte", *ack, diagnostics);
+  check_unused(source, host_option::kNakByte, "byte", *ack, diagnostics);
+  check_unused(source, host_option::kAckOk, "template", *ack, diagnostics);
+  check_unused(source, host_option::kAckError, "template", *ack, diagnostics);
+  if (ack->text == "none") {
+    return;
+  }
+  const Mark place = place_of(ack, source.component);
+  const Setting* ok = find_setting(source.host, host_option::kAckOk);
+  if (ack->text == "template" && ok != nullptr && ok->text.empty()) {
+    diagnostics.error(place, "`ack: template` needs `ack_ok`",
+                      "write what a sender hears, for example `ack_ok: \"STORED {lsn}\\r\\n\"`");
+  }
+  if (facts != nullptr && !facts->can_reply) {
+    diagnostics.error(place,
+                      fmt::format("source {} cannot answer whoever sends", source.component.type),
+                      "take `ack` away");
+  }
+  if (framing_answers) {
+    diagnostics.error(place,
+                      fmt::format("framing {} answers devices itself, and two answers to one "
+                                  "record would be taken for answers to two",
+                                  source.framing.type),
+                      "take `ack` away");
+  }
+}
 
 void check_pipeline(const PipelineConfig& pipeline, Diagnostics& diagnostics) {
   check_required_sink(pipeline, diagnostics);

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +19,8 @@ constexpr double kHour = 3600 * kSecond;
 constexpr double kDay = 24 * kHour;
 
 [[nodiscard]] OptionSpec option(std::string_view name, OptionType type, std::string fallback,
-                                double min, double max, std::string summary) {
+                                std::optional<double> min, std::optional<double> max,
+                                std::string summary) {
   OptionSpec spec;
   spec.name = name;
   spec.type = type;
@@ -34,6 +38,29 @@ constexpr double kDay = 24 * kHour;
                               std::uint64_t max, std::string summary) {
   return option(name, OptionType::size, std::move(fallback), static_cast<double>(min),
                 static_cast<double>(max), std::move(summary));
+}
+
+[[nodiscard]] OptionSpec text(std::string_view name, std::string summary) {
+  return option(name, OptionType::string, "", {}, {}, std::move(summary));
+}
+
+[[nodiscard]] std::vector<OptionSpec> make_ack_options() {
+  OptionSpec ack = option(host_option::kAck, OptionType::enumeration, "none", {}, {},
+                          "What a sender hears of each record once it is durable or refused: "
+                          "nothing, `OK <lsn>` or `ERR <reason>` and a line feed, one byte, or "
+                          "texts of your own.");
+  ack.choices = {"none", "line", "byte", "template"};
+  return {
+      ack,
+      option(host_option::kAckByte, OptionType::integer, "6", 0, 255,
+             "With `ack: byte`: says that a record is durable."),
+      option(host_option::kNakByte, OptionType::integer, "21", 0, 255,
+             "With `ack: byte`: says that a record is refused."),
+      text(host_option::kAckOk,
+           "With `ack: template`: says that a record is durable; {lsn} is its number."),
+      text(host_option::kAckError,
+           "With `ack: template`: says that a record is refused; {reason} is why."),
+  };
 }
 
 [[nodiscard]] std::vector<OptionSpec> make_source_options() {
@@ -55,6 +82,7 @@ constexpr double kDay = 24 * kHour;
   for (OptionSpec& spec : options) {
     spec.unit = spec.name == host_option::kBatchRecordsMax ? "records" : "";
   }
+  std::ranges::move(make_ack_options(), std::back_inserter(options));
   return options;
 }
 

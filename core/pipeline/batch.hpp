@@ -24,12 +24,16 @@ struct BatchLimits {
   std::uint64_t bytes_max = 1'048'576;  // payloads of one batch; one larger record alone is legal
 };
 
-// A stretch of one stream's outcomes in a batch: records that were kept or that a filter dropped.
+// What became of records before they reached a sink: a filter dropped them, or they were too long.
+enum class Fate : std::uint8_t { kept, filtered, rejected };
+
+// A stretch of one stream's outcomes in a batch.
 struct Run {
   Stream* stream = nullptr;
   std::uint64_t end_position = 0;  // of the stream, after these
   std::uint32_t count = 0;
-  bool filtered = false;
+  Fate fate = Fate::kept;
+  std::uint32_t continued = 0;  // filtered pieces of an oversize record that are not its last
 };
 
 // Records that travel together, in one contiguous buffer, with the checkpoints and gaps of the same
@@ -67,15 +71,20 @@ class Batch final {
                         attrs.data(),
                         static_cast<std::uint32_t>(attrs.size()),
                         flags});
-    extend_run(stream, end_position, 1, false);
+    extend_run(stream, end_position, 1, Fate::kept);
   }
-  void add_filtered(Stream& stream, std::uint64_t end_position) {
+  void add_filtered(Stream& stream, std::uint64_t end_position, std::uint32_t flags) {
     ++filtered_count_;
-    extend_run(stream, end_position, 1, true);
+    extend_run(stream, end_position, 1, Fate::filtered);
+    runs_.back().continued += (flags & KIFA_RECORD_SPLIT) != 0 ? 1 : 0;
+  }
+  // A record that was too long, and of which only a gap is kept.
+  void add_rejected(Stream& stream, std::uint64_t end_position) {
+    extend_run(stream, end_position, 1, Fate::rejected);
   }
   // The stream moved on without a record.
   void add_move(Stream& stream, std::uint64_t end_position) {
-    extend_run(stream, end_position, 0, runs_.empty() ? false : runs_.back().filtered);
+    extend_run(stream, end_position, 0, runs_.empty() ? Fate::kept : runs_.back().fate);
   }
   void keep(AttributesPtr attributes) { attributes_.push_back(std::move(attributes)); }
   void touch(Stream& stream) { touched_.push_back(&stream); }
@@ -122,16 +131,16 @@ class Batch final {
 
  private:
   void grow(std::size_t more);
-  void extend_run(Stream& stream, std::uint64_t end_position, std::uint32_t count, bool filtered) {
+  void extend_run(Stream& stream, std::uint64_t end_position, std::uint32_t count, Fate fate) {
     if (!runs_.empty()) {
       Run& last = runs_.back();
-      if (last.stream == &stream && last.filtered == filtered) {
+      if (last.stream == &stream && last.fate == fate) {
         last.end_position = end_position;
         last.count += count;
         return;
       }
     }
-    runs_.push_back({&stream, end_position, count, filtered});
+    runs_.push_back({&stream, end_position, count, fate});
   }
   kifa_str keep_text(const void* data, std::size_t size);
 

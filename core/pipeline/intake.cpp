@@ -142,6 +142,12 @@ kifa_status Intake::open_new(const kifa_stream& stream) {
   if (fresh.is_resumable()) {
     packer_.add_open(fresh);
   }
+  if (parts_.options.ack.wanted() && !fresh.takes_replies() &&
+      !std::exchange(told_no_replies_, true)) {
+    parts_.log->warn(
+        "`ack` is set, but this source takes no answers as it is configured; "
+        "senders hear nothing");
+  }
   return KIFA_OK;
 }
 
@@ -243,7 +249,7 @@ void Intake::count_held(Stream& stream) {
 void Intake::framed_record(Bytes payload, std::uint64_t end_position, std::uint32_t flags) {
   Stream& stream = *speaking_;
   if (parts_.filter != nullptr && !parts_.filter->keeps(payload)) {
-    packer_.add_filtered(stream, end_position);
+    packer_.add_filtered(stream, end_position, flags);
     return;
   }
   if ((flags & KIFA_RECORD_PARTIAL) != 0) {
@@ -264,7 +270,7 @@ void Intake::framed_skip(std::uint64_t end_position, std::uint64_t bytes, std::u
 void Intake::framed_reject(std::uint64_t end_position, std::uint64_t bytes) {
   SourceCounters::add(parts_.counters->records_rejected, 1);
   SourceCounters::add(parts_.counters->bytes_dropped, bytes);
-  packer_.add_move(*speaking_, end_position);
+  packer_.add_rejected(*speaking_, end_position);
   add_gap(*speaking_, KIFA_GAP_OVERSIZE, 1, bytes,
           fmt::format("longer than record_bytes_max ({})", parts_.options.framer.record_bytes_max));
 }

@@ -81,7 +81,8 @@ class Intake final : public FramerEvents {
   std::int64_t wake_at_ = kNoTime;
   bool active_ = false;
   std::uint64_t held_bytes_ = 0;  // unfinished, of all streams
-  bool refused_ = false;          // a contradiction of the source has been logged
+  bool told_no_replies_ = false;
+  bool refused_ = false;  // a contradiction of the source has been logged
 
   // Of the stream and chunk that a framing is working on.
   Stream* speaking_ = nullptr;

@@ -8,14 +8,25 @@
 
 namespace kifa::pipeline {
 
+namespace {
+
+Bytes as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
 Outcomes::Outcomes(const SourceParts& parts, StreamTable& streams, Packer& packer)
-    : parts_(parts), streams_(streams), packer_(packer) {}
+    : parts_(parts), streams_(streams), packer_(packer), acks_(parts.options.ack) {}
 
 void Outcomes::deliver(FramerEvents& events, Stream*& speaking) {
   while (const BatchPtr batch = packer_.pop_settled()) {
     count(*batch);
     deliver_batch(*batch, events, speaking);
     copy(batch);
+    if (acks_.wanted()) {
+      send_replies();  // before the next batch, so that no more than one batch of answers is kept
+    }
   }
 }
 
@@ -28,16 +39,23 @@ void Outcomes::count(const Batch& batch) const {
 
 void Outcomes::deliver_batch(Batch& batch, FramerEvents& events, Stream*& speaking) {
   std::uint64_t lsn = batch.first_lsn();
+  std::size_t record = 0;
   for (const Run& run : batch.runs()) {
     Stream& stream = *run.stream;
     stream.told_in = batch.sequence();
     stream.told_position = run.end_position;
-    if (run.count != 0 && stream.framer != nullptr && stream.framer->wants_outcomes()) {
+    if (run.count != 0 && run.fate != Fate::rejected && stream.framer != nullptr &&
+        stream.framer->wants_outcomes()) {
       speaking = &stream;
       tell_framing(stream, run, lsn, batch.status(), events);
       speaking = nullptr;
     }
-    lsn += run.filtered || lsn == 0 ? 0 : run.count;
+    if (acks_.wanted() && stream.takes_replies()) {
+      answer(stream, run, batch, record);
+    }
+    const std::uint32_t kept = run.fate == Fate::kept ? run.count : 0;
+    lsn += lsn == 0 ? 0 : kept;
+    record += kept;
   }
   const kifa_source& calls = *parts_.source->source();
   for (Stream* stream : batch.touched()) {
@@ -56,7 +74,7 @@ void Outcomes::tell_framing(Stream& stream, const Run& run, std::uint64_t first_
     const std::uint32_t part = std::min(run.count - told, static_cast<std::uint32_t>(kOutcomesMax));
     outcomes_.clear();
     for (std::uint32_t i = 0; i < part; ++i) {
-      if (run.filtered) {
+      if (run.fate == Fate::filtered) {
         outcomes_.push_back({0, KIFA_OK, KIFA_OUTCOME_FILTERED});
       } else {
         const std::uint64_t lsn = status < 0 || first_lsn == 0 ? 0 : first_lsn + told + i;
@@ -66,6 +84,32 @@ void Outcomes::tell_framing(Stream& stream, const Run& run, std::uint64_t first_
     stream.framer->durable(outcomes_.data(), part, events);
     told += part;
   }
+}
+
+// A record that was cut in pieces has one sender, who waits for one answer: that to its last piece.
+void Outcomes::answer(Stream& stream, const Run& run, const Batch& batch,
+                      std::size_t first_record) {
+  const kifa_status status = batch.status();
+  for (std::uint32_t i = 0; i < run.count - run.continued; ++i) {
+    const std::size_t record = first_record + i;
+    if (run.fate == Fate::kept && (batch.view().records[record].flags & KIFA_RECORD_SPLIT) != 0) {
+      continue;
+    }
+    if (run.fate == Fate::rejected) {
+      acks_.add_error("longer than record_bytes_max", answers_);
+    } else if (status < 0) {
+      acks_.add_error(refusal_of(status), answers_);
+    } else {
+      const bool has_lsn = run.fate == Fate::kept && batch.first_lsn() != 0;
+      acks_.add_ok(has_lsn ? batch.first_lsn() + record : 0, answers_);
+    }
+    if (answers_.size() >= kReplyBytesMax) {
+      queue_reply(stream, as_bytes(answers_));
+      answers_.clear();
+    }
+  }
+  queue_reply(stream, as_bytes(answers_));
+  answers_.clear();
 }
 
 // Copies are of what is durable, so they have LSNs and never show what the store refused.

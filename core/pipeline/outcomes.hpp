@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pipeline/acks.hpp"
 #include "core/pipeline/batch.hpp"
 #include "core/pipeline/packer.hpp"
 #include "core/pipeline/source_parts.hpp"
@@ -14,9 +15,9 @@
 
 namespace kifa::pipeline {
 
-// Brings back to the source what became of its records: framing.durable() and acknowledge() per
-// stream in the order of emission, replies, and release() once a stream that has ended is settled
-// and replied. Also hands durable batches on to best-effort sinks.
+// Brings back to the source what became of its records: framing.durable(), the answers of the
+// option `ack` and acknowledge() per stream in the order of emission, replies, and release() once a
+// stream that has ended is settled and replied. Also hands durable batches on to best-effort sinks.
 //
 // Never inside poll(): the source's engine calls it between polls.
 //
@@ -43,6 +44,9 @@ class Outcomes final {
   void deliver_batch(Batch& batch, FramerEvents& events, Stream*& speaking);
   void tell_framing(Stream& stream, const Run& run, std::uint64_t first_lsn, kifa_status status,
                     FramerEvents& events);
+  // Answers whoever sent the records of `run`; the first one that was kept is `first_record` of the
+  // batch.
+  void answer(Stream& stream, const Run& run, const Batch& batch, std::size_t first_record);
   void count(const Batch& batch) const;
   void copy(const BatchPtr& batch);
   void send(Stream& stream) const;
@@ -50,9 +54,11 @@ class Outcomes final {
   const SourceParts& parts_;
   StreamTable& streams_;
   Packer& packer_;
+  const Acks acks_;
   std::vector<std::uint64_t> replying_;  // streams with replies
   std::vector<std::uint64_t> ended_;
   std::vector<kifa_outcome> outcomes_;  // scratch
+  std::string answers_;                 // scratch
 };
 
 }  // namespace kifa::pipeline

@@ -27,13 +27,22 @@ void Packer::keep_attributes(const AttributesPtr& attributes) {
   kept_attributes_ = attributes.get();
 }
 
-void Packer::add_filtered(Stream& stream, std::uint64_t end_position) {
+void Packer::add_filtered(Stream& stream, std::uint64_t end_position, std::uint32_t flags) {
   if (open_ == nullptr || open_->is_full_for(0, parts_.options.batch)) {
     next_batch();
   }
   touch(stream);
   stream.position = end_position;
-  open_->add_filtered(stream, end_position);
+  open_->add_filtered(stream, end_position, flags);
+}
+
+void Packer::add_rejected(Stream& stream, std::uint64_t end_position) {
+  if (open_ == nullptr) {
+    start_batch();
+  }
+  touch(stream);
+  stream.position = end_position;
+  open_->add_rejected(stream, end_position);
 }
 
 void Packer::add_move(Stream& stream, std::uint64_t end_position) {

@@ -41,7 +41,8 @@ class Packer final {
     stream.position = end_position;
     open_->add_record(stream, *attributes, payload, observed_unix_ns, flags, end_position);
   }
-  void add_filtered(Stream& stream, std::uint64_t end_position);
+  void add_filtered(Stream& stream, std::uint64_t end_position, std::uint32_t flags);
+  void add_rejected(Stream& stream, std::uint64_t end_position);
   // The stream moved on without a record.
   void add_move(Stream& stream, std::uint64_t end_position);
   void add_gap(const kifa_gap& gap);

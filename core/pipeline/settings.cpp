@@ -18,6 +18,33 @@ void read(const std::vector<config::Setting>& settings, std::string_view name, T
   }
 }
 
+std::string_view text_of(const std::vector<config::Setting>& settings, std::string_view name) {
+  const config::Setting* setting = config::find_setting(settings, name);
+  return setting != nullptr ? std::string_view(setting->text) : std::string_view();
+}
+
+std::string byte_of(const std::vector<config::Setting>& settings, std::string_view name) {
+  std::uint8_t byte = 0;
+  read(settings, name, byte);
+  return {static_cast<char>(byte)};
+}
+
+AckOptions ack_options_of(const std::vector<config::Setting>& settings) {
+  namespace names = config::host_option;
+  const std::string_view kind = text_of(settings, names::kAck);
+  if (kind == "line") {
+    return line_acks();
+  }
+  if (kind == "byte") {
+    return {.ok = byte_of(settings, names::kAckByte), .error = byte_of(settings, names::kNakByte)};
+  }
+  if (kind == "template") {
+    return {.ok = std::string(text_of(settings, names::kAckOk)),
+            .error = std::string(text_of(settings, names::kAckError))};
+  }
+  return {};
+}
+
 Oversize oversize_of(std::string_view text) {
   if (text == "truncate") {
     return Oversize::truncate;
@@ -36,6 +63,7 @@ SourceOptions source_options_of(const config::SourceConfig& source) {
   read(source.host, names::kBatchBytesMax, options.batch.bytes_max);
   read(source.host, names::kRetryMin, options.retry_min_ns);
   read(source.host, names::kRetryMax, options.retry_max_ns);
+  options.ack = ack_options_of(source.host);
   read(source.framing_host, names::kRecordBytesMax, options.framer.record_bytes_max);
   read(source.framing_host, names::kIdleTimeout, options.idle_timeout_ns);
   if (const config::Setting* setting =

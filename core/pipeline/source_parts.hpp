@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/pipeline/acks.hpp"
 #include "core/pipeline/batch.hpp"
 #include "core/pipeline/filter.hpp"
 #include "core/pipeline/log.hpp"
@@ -25,6 +26,7 @@ struct SourceOptions {
   std::int64_t retry_min_ns = 1'000'000'000;
   std::int64_t retry_max_ns = 60'000'000'000;
   FramerOptions framer;
+  AckOptions ack;
   std::int64_t idle_timeout_ns = 0;               // 0: off
   bool idle_timeout_explicit = false;             // written by the user: also for RESUMABLE streams
   std::int64_t stop_timeout_ns = 10'000'000'000;  // for stops that nobody asked for

@@ -44,6 +44,7 @@ struct Stream {
   std::int64_t timer_at = kNoTime;  // its entry in the timers
 
   [[nodiscard]] bool is_resumable() const { return (flags & KIFA_STREAM_RESUMABLE) != 0; }
+  [[nodiscard]] bool takes_replies() const { return (flags & KIFA_STREAM_REPLY) != 0; }
   [[nodiscard]] bool is_datagram() const { return (flags & KIFA_STREAM_DATAGRAM) != 0; }
 };
 

@@ -32,6 +32,8 @@ Result<config::ComponentFacts> RegistryCatalog::facts(config::ComponentKind kind
   facts.options = option_specs(component);
   facts.takes_framing = is_source && (component.flags & KIFA_SOURCE_BYTES) != 0;
   facts.can_reply = is_source && (component.flags & KIFA_SOURCE_REPLIES) != 0;
+  facts.answers = kind == config::ComponentKind::framing &&
+                  static_cast<const kifa_framing*>(component.operations)->durable != nullptr;
   facts.takes_format = is_sink && (component.flags & KIFA_SINK_TEXT) != 0;
   facts.keeps_checkpoints = is_sink && (component.flags & KIFA_SINK_CHECKPOINTS) != 0;
   return facts;

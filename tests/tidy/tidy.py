@@ -162,6 +162,7 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "plugins/framings/delimiter": {"sdk", "plugins/framings/shared"},
     "plugins/framings/stx_etx": {"sdk", "plugins/framings/shared"},
     "plugins/sources/shared": {"sdk"},
+    "plugins/sources/serial": {"sdk", "plugins/sources/shared"},
     "plugins/sources/tcp": {"sdk", "plugins/sources/shared"},
     "plugins/sources/udp": {"sdk", "plugins/sources/shared"},
     "plugins/sinks/kifa": {"sdk", "core/store", "core/io", "core/base"},

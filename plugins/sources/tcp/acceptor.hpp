@@ -11,10 +11,14 @@
 #include "plugins/sources/shared/address.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
 #include "plugins/sources/shared/network.hpp"
+#include "plugins/sources/shared/notices.hpp"
 #include "plugins/sources/tcp/listener.hpp"
-#include "plugins/sources/tcp/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
+
+// Why a peer was turned away.
+enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
+using PeerNotices = Notices<Notice>;
 
 // Who comes in: takes connections from the listeners and turns away whom `allow` does not name, who
 // is one too many, and whom the process has no descriptor for. Whoever is turned away finds the
@@ -53,7 +57,7 @@ class Acceptor final {
     return listeners_;
   }
   [[nodiscard]] std::vector<Address> addresses() const;
-  [[nodiscard]] Notices& notices() { return notices_; }
+  [[nodiscard]] PeerNotices& notices() { return notices_; }
 
  private:
   Outcome without_connection(const Listener& listener, int error);
@@ -61,7 +65,7 @@ class Acceptor final {
   void keep_reserve();
   void prepare(int fd, const Address& from) const;
 
-  Notices notices_;
+  PeerNotices notices_;
   Options options_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Descriptor reserve_;

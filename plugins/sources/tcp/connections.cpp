@@ -1,5 +1,7 @@
 #include "plugins/sources/tcp/connections.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -11,6 +13,10 @@ namespace {
 constexpr std::size_t kEventsMax = 64;
 
 }  // namespace
+
+ssize_t send_to_peer(int fd, const void* bytes, std::size_t size) {
+  return ::send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
 
 sdk::Status Connections::open(Limits limits) {
   limits_ = limits;

@@ -12,12 +12,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "plugins/sources/shared/output.hpp"
 #include "plugins/sources/tcp/acceptor.hpp"
 #include "plugins/sources/tcp/epoll.hpp"
-#include "plugins/sources/tcp/notices.hpp"
-#include "plugins/sources/tcp/output.hpp"
 
 namespace kifa::plugins::tcp_source {
+
+// send(2), for Output.
+ssize_t send_to_peer(int fd, const void* bytes, std::size_t size);
 
 // One peer, which is one stream: from its accept() until the host has released the stream and the
 // peer has taken its answers.
@@ -34,7 +36,7 @@ struct Connection {
   std::int64_t heard_ns = 0;                     // when something came
   std::list<std::uint64_t>::iterator silence{};  // its place in the order of silence
 
-  Output output;
+  Output output{&send_to_peer};
   std::int64_t moved_ns = 0;  // when the peer took something of what waits for it
   bool is_sending = false;    // something waits for it
   bool is_broken = false;     // an answer is lost; no more are sent
@@ -57,7 +59,7 @@ class Connections final {
   };
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-  Connections(sdk::Host host, Notices& notices) : host_(host), notices_(notices) {}
+  Connections(sdk::Host host, PeerNotices& notices) : host_(host), notices_(notices) {}
 
   sdk::Status open(Limits limits);
   void close();
@@ -106,7 +108,7 @@ class Connections final {
   void forget(const Connection& connection);
 
   sdk::Host host_;
-  Notices& notices_;
+  PeerNotices& notices_;
   Limits limits_;
   Epoll input_;   // listeners, and connections that are read
   Epoll output_;  // connections for which an answer waits

@@ -32,7 +32,7 @@
 #include <vector>
 
 #include "plugins/sources/shared/address_file.hpp"
-#include "plugins/sources/shared/rare_warnings.hpp"
+#include "plugins/sources/shared/notices.hpp"
 #include "plugins/sources/udp/datagram_batch.hpp"
 #include "plugins/sources/udp/receiver.hpp"
 #include "plugins/sources/udp/senders.hpp"
@@ -42,7 +42,7 @@ namespace {
 
 namespace sdk = kifa::sdk;
 using kifa::plugins::Address;
-using kifa::plugins::RareWarnings;
+using kifa::plugins::Notices;
 using kifa::plugins::write_address_file;
 using kifa::plugins::udp_source::Datagram;
 using kifa::plugins::udp_source::DatagramBatch;
@@ -377,7 +377,7 @@ class Udp final : public sdk::Source {
   UdpSettings settings_;
   bool address_file_written_ = false;
   sdk::Metric received_, lost_, truncated_, refused_;
-  RareWarnings<Notice> warnings_;
+  Notices<Notice> warnings_;
 
   std::vector<Port> ports_;
   std::uint64_t last_stream_ = 0;

@@ -61,6 +61,7 @@ class FakeCatalog final : public ComponentCatalog {
         with_default(option("strip_cr", OptionType::boolean, "Strips one CR."), "true"),
         with_default(option("skip_empty", OptionType::boolean, "Drops empty records."), "false")};
     add(ComponentKind::framing, "none");
+    add(ComponentKind::framing, "stx_etx").answers = true;
 
     ComponentFacts& kifa = add(ComponentKind::sink, "kifa");
     kifa.keeps_checkpoints = true;

@@ -1,12 +1,12 @@
 #include <string>
 #include <vector>
 
-#include "plugins/sources/tcp/output.hpp"
+#include "plugins/sources/shared/output.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/client.hpp"
 #include "tests/unit/plugins/tcp_source.hpp"
 
-using kifa::plugins::tcp_source::Output;
+using kifa::plugins::Output;
 using kifa::plugins::testing::TcpSource;
 using kifa::test::Client;
 

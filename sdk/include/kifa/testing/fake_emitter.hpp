@@ -22,7 +22,8 @@ class FakeEmitter final {
     std::uint64_t position = 0;
     std::string key, state;
     std::map<std::string, std::string> attrs;
-    std::string bytes;  // all chunks, one behind the other
+    std::string bytes;         // all chunks, one behind the other
+    std::uint64_t jumped = 0;  // bytes that positions leave out between them
     bool ended = false;
   };
   struct Datagram {
@@ -105,6 +106,17 @@ class FakeEmitter final {
     return status;
   }
   void fault(const std::string& sentence) { faults.push_back(sentence); }
+  void follow(OpenedStream& stream, const kifa_chunk& chunk) {
+    if ((stream.flags & KIFA_STREAM_DATAGRAM) != 0) {
+      return;
+    }
+    const std::uint64_t expected = stream.position + stream.bytes.size() + stream.jumped;
+    if (chunk.position < expected) {
+      fault("a chunk with a position before the end of the last one");
+    } else {
+      stream.jumped += chunk.position - expected;
+    }
+  }
   // Takes `bytes` from the room, or says AGAIN.
   kifa_status take(std::uint64_t bytes) {
     if (const kifa_status status = answer(); status != KIFA_OK) {
@@ -152,6 +164,7 @@ class FakeEmitter final {
       return status;
     }
     ++self.chunk_count;
+    self.follow(opened->second, *chunk);
     opened->second.bytes += sdk::text_of(chunk->data);
     opened->second.ended = (chunk->flags & KIFA_CHUNK_END) != 0;
     if ((opened->second.flags & KIFA_STREAM_DATAGRAM) != 0) {

@@ -1,26 +1,17 @@
-#include "plugins/sources/tcp/output.hpp"
-
-#include <sys/socket.h>
+#include "plugins/sources/shared/output.hpp"
 
 #include <cerrno>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
-namespace {
-
-struct Sent {
-  std::size_t bytes = 0;
-  bool gone = false;
-};
-
-Sent send_some(int fd, sdk::Bytes bytes) {
+Output::Sent Output::send_some(int fd, sdk::Bytes bytes) const {
   Sent sent;
   while (sent.bytes < bytes.size()) {
     const sdk::Bytes left = bytes.subspan(sent.bytes);
-    const ssize_t taken = ::send(fd, left.data(), left.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (taken >= 0) {
+    const ssize_t taken = call_(fd, left.data(), left.size());
+    if (taken > 0) {
       sent.bytes += static_cast<std::size_t>(taken);
-    } else if (errno == EAGAIN) {
+    } else if (taken == 0 || errno == EAGAIN) {
       break;
     } else if (errno != EINTR) {
       sent.gone = true;
@@ -29,8 +20,6 @@ Sent send_some(int fd, sdk::Bytes bytes) {
   }
   return sent;
 }
-
-}  // namespace
 
 Output::Outcome Output::send(int fd, sdk::Bytes bytes) {
   if (unsent() == 0) {
@@ -69,4 +58,4 @@ Output::Outcome Output::flush(int fd) {
   return Outcome::sent;
 }
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins

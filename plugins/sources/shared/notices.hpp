@@ -10,15 +10,15 @@
 
 namespace kifa::plugins {
 
-// Warns of what may happen a thousand times a second: the first time at once, then once a minute
-// for each reason, with the number of times that went unsaid. `Reason` is an enumeration that ends
-// with `count`.
+// Tells of what may happen a thousand times a second: the first time at once, then once a minute
+// for each reason, with the number of times that went unsaid. `Reason` is an enum whose last value
+// is `count`.
 //
 // Threads: confined.
 template <class Reason>
-class RareWarnings final {
+class Notices final {
  public:
-  explicit RareWarnings(sdk::Host host) : host_(host) {}
+  explicit Notices(sdk::Host host) : host_(host) {}
 
   void tell(Reason reason, std::string_view sentence) {
     Said& said = said_[static_cast<std::size_t>(reason)];
