@@ -11,7 +11,7 @@
 // cut into chunks does not matter.
 //
 // Of a record longer than record_bytes_max the host uses up the head; its end is known all the
-// same.
+// same, and the header in front of it is skipped first.
 
 #include <kifa/sdk.hpp>
 
@@ -92,6 +92,9 @@ class LengthPrefixed final : public sdk::Framing {
           record_bytes_ = header.record_bytes;
         }
         if (came_ < record_bytes_) {
+          if (!in_tail && !options_.keep_header_ && is_oversize()) {
+            used = skip_header(used, out);
+          }
           break;
         }
         came_ -= record_bytes_;
@@ -124,6 +127,20 @@ class LengthPrefixed final : public sdk::Framing {
       return to;
     }
 
+    [[nodiscard]] bool is_oversize() const {
+      return record_bytes_ - header_bytes_ > options_.host().record_bytes_max();
+    }
+
+    // The host cuts the head of an oversize record off: the header must not be part of it.
+    std::size_t skip_header(std::size_t used, sdk::FramingOut out) {
+      out.skip(used + header_bytes_, KIFA_GAP_DELIMITER);
+      used += header_bytes_;
+      record_bytes_ -= header_bytes_;
+      came_ -= header_bytes_;
+      header_bytes_ = 0;
+      return used;
+    }
+
     void record(sdk::Bytes bytes, std::size_t used, bool is_whole, sdk::FramingOut out,
                 std::uint32_t flags) {
       if (!is_whole && !options_.keep_header_) {
@@ -136,7 +153,7 @@ class LengthPrefixed final : public sdk::Framing {
     const LengthPrefixed& options_;
     std::uint64_t came_ = 0;          // bytes of the unfinished record, those used up included
     std::uint64_t record_bytes_ = 0;  // of it, with its header; 0: not known yet
-    std::size_t header_bytes_ = 0;
+    std::size_t header_bytes_ = 0;    // that are still in front of its payload
   };
 
  private:

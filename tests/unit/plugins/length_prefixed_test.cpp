@@ -179,6 +179,28 @@ TEST_CASE("a prefixed record longer than the limit ends where it should",
   CHECK(driver.records == std::vector<Record>{{"ghij", 0}, {"k", 0}});
 }
 
+TEST_CASE("of a prefixed record longer than the limit the header is no part",
+          "[plugins][length_prefixed][W19]") {
+  const bool keep_header = GENERATE(false, true);
+  FakeHost host;
+  host.set_record_bytes_max(64);
+  TestInstance framing(*kifa_builtin_length_prefixed(), host);
+  REQUIRE(framing.configure({{"width", "1"}, {"keep_header", keep_header ? "true" : "false"}}) ==
+          KIFA_OK);
+  FramingDriver driver(framing);
+  driver.feed("\144" + std::string(80, 'x'));
+  const std::vector<FramingDriver::Skip> header = {{1, KIFA_GAP_DELIMITER}};
+  CHECK(driver.skips == (keep_header ? std::vector<FramingDriver::Skip>() : header));
+  driver.drop_head();
+  driver.feed(std::string(20, 'y') + "\2zz");
+  CHECK(driver.records ==
+        std::vector<Record>{{std::string(20, 'y'), 0}, {keep_header ? "\2zz" : "zz", 0}});
+  // One within the limit keeps its header until it is whole.
+  driver.skips.clear();
+  driver.feed("\100" + std::string(63, 'x'));
+  CHECK(driver.skips.empty());
+}
+
 TEST_CASE("each datagram begins with a header of its own", "[plugins][length_prefixed]") {
   FakeHost host;
   TestInstance framing(*kifa_builtin_length_prefixed(), host);
