@@ -246,7 +246,8 @@ TEST_CASE("without flow control what comes without room is dropped and told to t
     REQUIRE(source.is_ready(60'000, false));
     REQUIRE(source.poll() >= 0);
   }
-  while (source.is_ready(0, false)) {
+  while (source.host.metric("bytes_dropped") < static_cast<double>(dropped)) {
+    REQUIRE(source.is_ready(60'000, false));
     REQUIRE(source.poll() >= 0);
   }
   CHECK(source.host.metric("bytes_dropped") == static_cast<double>(dropped));
@@ -345,14 +346,16 @@ TEST_CASE("answers reach the device in order, and never another one", "[plugins]
   CHECK(device.receive(1) == "\x06");
 }
 
-// Answers until something waits for the device; returns how many bytes.
+// Answers until something waits for the device, and more than the kernel takes a moment later when
+// it has moved its buffers; returns how many bytes.
 std::size_t answer_until_it_waits(SerialSource& source) {
   const std::string answer(1024, 'a');
   std::size_t answered = 0;
-  while (source.descriptors().size() == 1) {
+  for (std::size_t more = 128; more > 0;) {
     REQUIRE(source.reply(1, answer) == KIFA_OK);
     answered += answer.size();
     REQUIRE(answered < 16U << 20U);
+    more -= source.descriptors().size() == 1 ? 0 : 1;
   }
   return answered;
 }
@@ -385,7 +388,10 @@ TEST_CASE("answers that a device does not take are dropped after a time", "[plug
   REQUIRE(source.out.wake_at_mono_ns.has_value());
   CHECK(*source.out.wake_at_mono_ns == source.host.mono_ns() + 5'000 * kMillisecondNs);
   source.out.set_capacity(0);  // also while the store stands still
-  REQUIRE(source.poll_in_time() >= 0);
+  // As long as the kernel goes on moving its buffers, the device seems to take something.
+  for (int i = 0; i < 100 && source.descriptors().size() == 2; ++i) {
+    REQUIRE(source.poll_in_time() >= 0);
+  }
   CHECK(source.descriptors().size() == 1);
   CHECK_FALSE(source.out.wake_at_mono_ns);
   CHECK(source.told(KIFA_LOG_WARN, "took no answer for reply_timeout") == 1);
