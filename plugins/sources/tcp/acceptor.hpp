@@ -40,7 +40,7 @@ class Acceptor final {
   // starved: nothing can be accepted for now, try later. failed: the listener itself is broken.
   enum class Outcome : std::uint8_t { accepted, nobody, turned_away, starved, failed };
 
-  explicit Acceptor(sdk::Host host) : notices_(host) {}
+  explicit Acceptor(Notices& notices) : notices_(notices) {}
 
   // All addresses or none.
   sdk::Status open(const Options& options);
@@ -53,7 +53,6 @@ class Acceptor final {
     return listeners_;
   }
   [[nodiscard]] std::vector<Address> addresses() const;
-  [[nodiscard]] Notices& notices() { return notices_; }
 
  private:
   Outcome without_connection(const Listener& listener, int error);
@@ -61,7 +60,7 @@ class Acceptor final {
   void keep_reserve();
   void prepare(int fd, const Address& from) const;
 
-  Notices notices_;
+  Notices& notices_;
   Options options_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Descriptor reserve_;

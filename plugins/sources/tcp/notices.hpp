@@ -7,7 +7,15 @@
 namespace kifa::plugins::tcp_source {
 
 // Why a peer was turned away: a peer can ask a thousand times a second.
-enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
+enum class Notice : std::uint8_t {
+  not_allowed,
+  full,
+  no_descriptor,
+  no_room,
+  not_proved,
+  slow,
+  count
+};
 
 using Notices = RareWarnings<Notice>;
 

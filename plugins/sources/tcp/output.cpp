@@ -1,41 +1,11 @@
 #include "plugins/sources/tcp/output.hpp"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace kifa::plugins::tcp_source {
 
-namespace {
-
-struct Sent {
-  std::size_t bytes = 0;
-  bool gone = false;
-};
-
-Sent send_some(int fd, sdk::Bytes bytes) {
-  Sent sent;
-  while (sent.bytes < bytes.size()) {
-    const sdk::Bytes left = bytes.subspan(sent.bytes);
-    const ssize_t taken = ::send(fd, left.data(), left.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (taken >= 0) {
-      sent.bytes += static_cast<std::size_t>(taken);
-    } else if (errno == EAGAIN) {
-      break;
-    } else if (errno != EINTR) {
-      sent.gone = true;
-      break;
-    }
-  }
-  return sent;
-}
-
-}  // namespace
-
-Output::Outcome Output::send(int fd, sdk::Bytes bytes) {
+Output::Outcome Output::send(Channel& channel, sdk::Bytes bytes) {
   if (unsent() == 0) {
-    const Sent sent = send_some(fd, bytes);
-    if (sent.gone) {
+    const Channel::Sent sent = channel.send(bytes);
+    if (sent.is_gone) {
       return Outcome::gone;
     }
     bytes = bytes.subspan(sent.bytes);
@@ -50,10 +20,10 @@ Output::Outcome Output::send(int fd, sdk::Bytes bytes) {
   return Outcome::waits;
 }
 
-Output::Outcome Output::flush(int fd) {
-  const Sent sent = send_some(fd, sdk::bytes_of(waiting_).subspan(sent_));
+Output::Outcome Output::flush(Channel& channel) {
+  const Channel::Sent sent = channel.send(sdk::bytes_of(waiting_).subspan(sent_));
   sent_ += sent.bytes;
-  if (sent.gone) {
+  if (sent.is_gone) {
     return Outcome::gone;
   }
   if (unsent() != 0) {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "plugins/sources/tcp/channel.hpp"
+
 namespace kifa::plugins::tcp_source {
 
 // Answers to one peer, which reads them when it likes; never waits.
@@ -24,9 +26,9 @@ class Output final {
   enum class Outcome : std::uint8_t { sent, waits, gone, too_slow };
 
   // Sends `bytes` behind what waits already, or keeps them.
-  Outcome send(int fd, sdk::Bytes bytes);
+  Outcome send(Channel& channel, sdk::Bytes bytes);
   // Sends what waits.
-  Outcome flush(int fd);
+  Outcome flush(Channel& channel);
 
   [[nodiscard]] std::size_t unsent() const { return waiting_.size() - sent_; }
   [[nodiscard]] bool is_high() const { return unsent() >= kUnsentBytesHigh; }
