@@ -177,7 +177,7 @@ THIRD_PARTY_HOMES = {  # header prefix: modules that may include it
     "CLI/": {"core/cli", "examples"},
     "liburing": {"core/io"},
     "re2/": {"core/pipeline", "plugins/framings/regex"},
-    "openssl/": {"core/store", "plugins/sources/tcp"},
+    "openssl/": {"core/store", "plugins/sources/tcp", "tests"},
     "lz4": {"core/store"},
     "zstd": {"core/store"},
     "catch2/": {"tests"},

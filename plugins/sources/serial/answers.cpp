@@ -11,9 +11,9 @@ constexpr int kFinishTryMs = 5;
 
 }  // namespace
 
-sdk::Status SerialAnswers::send(const Port& port, sdk::Bytes bytes) {
+sdk::Status SerialAnswers::send(Port& port, sdk::Bytes bytes) {
   const bool was_waiting = is_waiting();
-  switch (output_.send(port.fd(), bytes)) {
+  switch (output_.send(port, bytes)) {
     case Output::Outcome::waits:
       if (!was_waiting) {
         moved_ns_ = host_.now_mono_ns();
@@ -30,12 +30,12 @@ sdk::Status SerialAnswers::send(const Port& port, sdk::Bytes bytes) {
   }
 }
 
-bool SerialAnswers::send_waiting(const Port& port) {
+bool SerialAnswers::send_waiting(Port& port) {
   const std::size_t before = output_.unsent();
   if (before == 0) {
     return true;
   }
-  if (output_.flush(port.fd()) == Output::Outcome::gone) {
+  if (output_.flush(port) == Output::Outcome::gone) {
     return false;
   }
   const std::int64_t now_ns = host_.now_mono_ns();
@@ -50,9 +50,9 @@ bool SerialAnswers::send_waiting(const Port& port) {
   return true;
 }
 
-void SerialAnswers::finish(const Port& port) {
+void SerialAnswers::finish(Port& port) {
   for (int i = 0; i < kFinishTries && (is_waiting() || port.unsent() != 0); ++i) {
-    if (is_waiting() && output_.flush(port.fd()) == Output::Outcome::gone) {
+    if (is_waiting() && output_.flush(port) == Output::Outcome::gone) {
       break;
     }
     ::poll(nullptr, 0, kFinishTryMs);

@@ -30,14 +30,14 @@ class SerialAnswers final {
     timeout_ns_ = timeout_ns;
   }
   // All of it, or nothing; does not wait.
-  sdk::Status send(const Port& port, sdk::Bytes bytes);
+  sdk::Status send(Port& port, sdk::Bytes bytes);
   // Sends what waits. False: the device is gone.
-  bool send_waiting(const Port& port);
+  bool send_waiting(Port& port);
   // Gives what waits half a second to leave, and drops the rest: to close a port waits for a device
   // that takes nothing for as long as its driver likes.
-  void finish(const Port& port);
+  void finish(Port& port);
   // The device is another one, or gone.
-  void forget() { output_ = Output(&write_to_port); }
+  void forget() { output_ = Output(); }
 
   [[nodiscard]] bool is_waiting() const { return output_.unsent() != 0; }
   // When send_waiting() has something to drop.
@@ -52,7 +52,7 @@ class SerialAnswers final {
   Notices<Notice> notices_;
   std::string device_;
   std::int64_t timeout_ns_ = 0;
-  Output output_{&write_to_port};
+  Output output_;
   std::int64_t moved_ns_ = 0;  // when the device took something of what waits
 };
 

@@ -45,10 +45,6 @@ LineCounts LineCounts::since(const LineCounts& before) const {
           .overruns = risen(overruns, before.overruns)};
 }
 
-ssize_t write_to_port(int fd, const void* bytes, std::size_t size) {
-  return ::write(fd, bytes, size);
-}
-
 // ---- open and close ----
 
 sdk::Status Port::open(const PortOptions& options) {
@@ -180,6 +176,23 @@ Port::Read Port::read(std::span<std::uint8_t> into) {
       return {Outcome::gone};
     }
   }
+}
+
+Port::Sent Port::send(sdk::Bytes bytes) {
+  Sent sent;
+  while (sent.bytes < bytes.size()) {
+    const sdk::Bytes left = bytes.subspan(sent.bytes);
+    const ssize_t taken = ::write(fd(), left.data(), left.size());
+    if (taken > 0) {
+      sent.bytes += static_cast<std::size_t>(taken);
+    } else if (taken == 0 || errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      sent.is_gone = true;
+      break;
+    }
+  }
+  return sent;
 }
 
 LineCounts Port::counts() const {

@@ -11,6 +11,7 @@
 #include "plugins/sources/serial/line.hpp"
 #include "plugins/sources/serial/mark_decoder.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
+#include "plugins/sources/shared/output.hpp"
 
 namespace kifa::plugins::serial_source {
 
@@ -37,9 +38,6 @@ struct LineCounts {
   [[nodiscard]] LineCounts since(const LineCounts& before) const;
 };
 
-// write(2), for Output.
-ssize_t write_to_port(int fd, const void* bytes, std::size_t size);
-
 // One serial port, or a pseudo-terminal that stands for one: found by its path at each open(),
 // locked against others, set to a plain line, and read without waiting.
 //
@@ -49,7 +47,7 @@ ssize_t write_to_port(int fd, const void* bytes, std::size_t size);
 // Threads: confined.
 // Errors:  open(): UNAVAILABLE when nothing is there, LOCKED, INVALID when it is no serial port or
 //          require_line_settings is not met, IO; one sentence that begins with the device.
-class Port final {
+class Port final : public Outlet {
  public:
   sdk::Status open(const PortOptions& options);
   void close();
@@ -70,6 +68,9 @@ class Port final {
   Read read(std::span<std::uint8_t> into);
   // After `gone`: true when one byte more, an FF, had been read.
   [[nodiscard]] bool finish_input() { return decoder_.finish(); }
+
+  // Answers; a port in the mode `tap` was opened for reading only and takes none.
+  Sent send(sdk::Bytes bytes) override;
 
   // From the driver where it counts; breaks and bytes that came in wrong as far as they were
   // marked, otherwise.

@@ -1,30 +1,11 @@
 #include "plugins/sources/shared/output.hpp"
 
-#include <cerrno>
-
 namespace kifa::plugins {
 
-Output::Sent Output::send_some(int fd, sdk::Bytes bytes) const {
-  Sent sent;
-  while (sent.bytes < bytes.size()) {
-    const sdk::Bytes left = bytes.subspan(sent.bytes);
-    const ssize_t taken = call_(fd, left.data(), left.size());
-    if (taken > 0) {
-      sent.bytes += static_cast<std::size_t>(taken);
-    } else if (taken == 0 || errno == EAGAIN) {
-      break;
-    } else if (errno != EINTR) {
-      sent.gone = true;
-      break;
-    }
-  }
-  return sent;
-}
-
-Output::Outcome Output::send(int fd, sdk::Bytes bytes) {
+Output::Outcome Output::send(Outlet& outlet, sdk::Bytes bytes) {
   if (unsent() == 0) {
-    const Sent sent = send_some(fd, bytes);
-    if (sent.gone) {
+    const Outlet::Sent sent = outlet.send(bytes);
+    if (sent.is_gone) {
       return Outcome::gone;
     }
     bytes = bytes.subspan(sent.bytes);
@@ -39,10 +20,10 @@ Output::Outcome Output::send(int fd, sdk::Bytes bytes) {
   return Outcome::waits;
 }
 
-Output::Outcome Output::flush(int fd) {
-  const Sent sent = send_some(fd, sdk::bytes_of(waiting_).subspan(sent_));
+Output::Outcome Output::flush(Outlet& outlet) {
+  const Outlet::Sent sent = outlet.send(sdk::bytes_of(waiting_).subspan(sent_));
   sent_ += sent.bytes;
-  if (sent.gone) {
+  if (sent.is_gone) {
     return Outcome::gone;
   }
   if (unsent() != 0) {

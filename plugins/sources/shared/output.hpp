@@ -1,6 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
 #include <kifa/sdk.hpp>
 
 #include <cstddef>
@@ -8,6 +7,25 @@
 #include <string>
 
 namespace kifa::plugins {
+
+// The way out to a peer or device; never waits.
+class Outlet {
+ public:
+  struct Sent {
+    std::size_t bytes = 0;
+    bool is_gone = false;  // nobody is there any more
+  };
+  // As many of `bytes` as are taken now.
+  virtual Sent send(sdk::Bytes bytes) = 0;
+
+ protected:
+  Outlet() = default;
+  Outlet(const Outlet&) = default;
+  Outlet(Outlet&&) = default;
+  Outlet& operator=(const Outlet&) = default;
+  Outlet& operator=(Outlet&&) = default;
+  ~Outlet() = default;
+};
 
 // Answers to one peer or device, which reads them when it likes; never waits.
 //
@@ -22,28 +40,17 @@ class Output final {
   // From here on nothing more should be read of it: who does not hear answers asks no questions.
   static constexpr std::size_t kUnsentBytesHigh = std::size_t{64} << 10U;
 
-  // How bytes leave: send(2) or write(2), without waiting and without SIGPIPE.
-  using Call = ssize_t (*)(int fd, const void* bytes, std::size_t size);
-  explicit Output(Call call) : call_(call) {}
-
   enum class Outcome : std::uint8_t { sent, waits, gone, too_slow };
 
   // Sends `bytes` behind what waits already, or keeps them.
-  Outcome send(int fd, sdk::Bytes bytes);
+  Outcome send(Outlet& outlet, sdk::Bytes bytes);
   // Sends what waits.
-  Outcome flush(int fd);
+  Outcome flush(Outlet& outlet);
 
   [[nodiscard]] std::size_t unsent() const { return waiting_.size() - sent_; }
   [[nodiscard]] bool is_high() const { return unsent() >= kUnsentBytesHigh; }
 
  private:
-  struct Sent {
-    std::size_t bytes = 0;
-    bool gone = false;
-  };
-  Sent send_some(int fd, sdk::Bytes bytes) const;
-
-  Call call_;
   std::string waiting_;
   std::size_t sent_ = 0;  // of waiting_
 };

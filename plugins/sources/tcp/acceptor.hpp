@@ -11,14 +11,10 @@
 #include "plugins/sources/shared/address.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
 #include "plugins/sources/shared/network.hpp"
-#include "plugins/sources/shared/notices.hpp"
 #include "plugins/sources/tcp/listener.hpp"
+#include "plugins/sources/tcp/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
-
-// Why a peer was turned away.
-enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
-using PeerNotices = Notices<Notice>;
 
 // Who comes in: takes connections from the listeners and turns away whom `allow` does not name, who
 // is one too many, and whom the process has no descriptor for. Whoever is turned away finds the
@@ -44,7 +40,7 @@ class Acceptor final {
   // starved: nothing can be accepted for now, try later. failed: the listener itself is broken.
   enum class Outcome : std::uint8_t { accepted, nobody, turned_away, starved, failed };
 
-  explicit Acceptor(sdk::Host host) : notices_(host) {}
+  explicit Acceptor(PeerNotices& notices) : notices_(notices) {}
 
   // All addresses or none.
   sdk::Status open(const Options& options);
@@ -57,7 +53,6 @@ class Acceptor final {
     return listeners_;
   }
   [[nodiscard]] std::vector<Address> addresses() const;
-  [[nodiscard]] PeerNotices& notices() { return notices_; }
 
  private:
   Outcome without_connection(const Listener& listener, int error);
@@ -65,7 +60,7 @@ class Acceptor final {
   void keep_reserve();
   void prepare(int fd, const Address& from) const;
 
-  PeerNotices notices_;
+  PeerNotices& notices_;
   Options options_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Descriptor reserve_;

@@ -1,7 +1,5 @@
 #include "plugins/sources/tcp/connections.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -13,10 +11,6 @@ namespace {
 constexpr std::size_t kEventsMax = 64;
 
 }  // namespace
-
-ssize_t send_to_peer(int fd, const void* bytes, std::size_t size) {
-  return ::send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 sdk::Status Connections::open(Limits limits) {
   limits_ = limits;
@@ -31,18 +25,19 @@ void Connections::close() {
   silence_.clear();
   sending_.clear();
   ending_.clear();
+  pending_.clear();
   input_.close();
   output_.close();
 }
 
-Connection* Connections::add(std::uint64_t stream, Acceptor::Peer peer) {
-  if (!input_.add(peer.socket.get(), EPOLLIN, stream)) {
+Connection* Connections::add(std::uint64_t stream, Channel channel, std::string peer) {
+  if (!input_.add(channel.fd(), EPOLLIN, stream)) {
     return nullptr;
   }
   Connection& connection = connections_[stream];
   connection.stream = stream;
-  connection.socket = std::move(peer.socket);
-  connection.peer = std::move(peer.name);
+  connection.channel = std::move(channel);
+  connection.peer = std::move(peer);
   connection.heard_ns = host_.now_mono_ns();
   connection.silence = silence_.insert(silence_.end(), stream);
   return &connection;
@@ -68,7 +63,7 @@ void Connections::heard(Connection& connection) {
 
 void Connections::stop_reading(Connection& connection) {
   if (!std::exchange(connection.input_ended, true)) {
-    input_.remove(connection.socket.get());
+    input_.remove(connection.channel.fd());
     silence_.erase(connection.silence);
   }
 }
@@ -78,6 +73,29 @@ void Connections::end_input(Connection& connection) {
     stop_reading(connection);
     ending_.push_back(connection.stream);
   }
+}
+
+void Connections::note_pending(Connection& connection) {
+  if (connection.channel.has_pending() && !connection.input_ended &&
+      !std::exchange(connection.is_pending, true)) {
+    pending_.push_back(connection.stream);
+  }
+}
+
+Connection* Connections::take_pending() {
+  while (!pending_.empty()) {
+    Connection* connection = find(pending_.front());
+    pending_.pop_front();
+    if (connection == nullptr) {
+      continue;
+    }
+    connection->is_pending = false;
+    // One that is paused is noted again when its peer has taken answers.
+    if (!connection->input_ended && !connection->is_paused) {
+      return connection;
+    }
+  }
+  return nullptr;
 }
 
 void Connections::end_silent() {
@@ -116,7 +134,7 @@ sdk::Status Connections::reply(std::uint64_t stream, sdk::Bytes bytes) {
   if (connection == nullptr || connection->is_broken) {
     return sdk::Status::unavailable("the peer is gone");
   }
-  switch (connection->output.send(connection->socket.get(), bytes)) {
+  switch (connection->output.send(connection->channel, bytes)) {
     case Output::Outcome::sent:
       return {};
     case Output::Outcome::waits:
@@ -150,12 +168,12 @@ void Connections::wait_for_peer(Connection& connection) {
     connection.moved_ns = host_.now_mono_ns();
     sending_.insert(connection.stream);
     // Without room for it there the time limit ends the connection.
-    output_.add(connection.socket.get(), EPOLLOUT, connection.stream);
+    output_.add(connection.channel.fd(), EPOLLOUT, connection.stream);
     host_.wake();  // to set the time limit
   }
   if (connection.output.is_high() && !connection.is_paused && !connection.input_ended) {
     connection.is_paused = true;
-    input_.change(connection.socket.get(), 0, connection.stream);
+    input_.change(connection.channel.fd(), 0, connection.stream);
   }
 }
 
@@ -182,7 +200,7 @@ void Connections::send_waiting() {
 // May forget the connection.
 void Connections::send_waiting_of(Connection& connection, std::int64_t now_ns) {
   const std::size_t before = connection.output.unsent();
-  const Output::Outcome outcome = connection.output.flush(connection.socket.get());
+  const Output::Outcome outcome = connection.output.flush(connection.channel);
   if (connection.output.unsent() < before) {
     connection.moved_ns = now_ns;
   }
@@ -193,7 +211,8 @@ void Connections::send_waiting_of(Connection& connection, std::int64_t now_ns) {
   if (connection.is_paused && !connection.output.is_high() && !connection.input_ended) {
     connection.is_paused = false;
     heard(connection);
-    input_.change(connection.socket.get(), EPOLLIN, connection.stream);
+    input_.change(connection.channel.fd(), EPOLLIN, connection.stream);
+    note_pending(connection);
   }
   if (outcome == Output::Outcome::sent) {
     stop_sending(connection);
@@ -203,7 +222,7 @@ void Connections::send_waiting_of(Connection& connection, std::int64_t now_ns) {
 // May forget the connection.
 void Connections::stop_sending(Connection& connection) {
   if (std::exchange(connection.is_sending, false)) {
-    output_.remove(connection.socket.get());
+    output_.remove(connection.channel.fd());
     sending_.erase(connection.stream);
   }
   if (connection.is_released) {

@@ -13,30 +13,29 @@
 #include <vector>
 
 #include "plugins/sources/shared/output.hpp"
-#include "plugins/sources/tcp/acceptor.hpp"
+#include "plugins/sources/tcp/channel.hpp"
 #include "plugins/sources/tcp/epoll.hpp"
+#include "plugins/sources/tcp/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
-
-// send(2), for Output.
-ssize_t send_to_peer(int fd, const void* bytes, std::size_t size);
 
 // One peer, which is one stream: from its accept() until the host has released the stream and the
 // peer has taken its answers.
 struct Connection {
   std::uint64_t stream = 0;
-  Descriptor socket;
+  Channel channel;
   std::string peer;
 
   std::uint64_t position = 0;  // bytes that the host has taken
   bool input_ended = false;    // nothing is read any more
   bool is_paused = false;      // not read until the peer has taken answers
+  bool is_pending = false;     // among pending()
   std::uint64_t drain_left = 0;
 
   std::int64_t heard_ns = 0;                     // when something came
   std::list<std::uint64_t>::iterator silence{};  // its place in the order of silence
 
-  Output output{&send_to_peer};
+  Output output;
   std::int64_t moved_ns = 0;  // when the peer took something of what waits for it
   bool is_sending = false;    // something waits for it
   bool is_broken = false;     // an answer is lost; no more are sent
@@ -65,7 +64,7 @@ class Connections final {
   void close();
 
   // Null when it cannot be waited for: the kernel has no room.
-  Connection* add(std::uint64_t stream, Acceptor::Peer peer);
+  Connection* add(std::uint64_t stream, Channel channel, std::string peer);
   Connection* find(std::uint64_t stream);
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
   template <class Visit>
@@ -81,6 +80,12 @@ class Connections final {
   void end_input(Connection& connection);
   // Streams whose end the host has not heard of yet.
   [[nodiscard]] std::deque<std::uint64_t>& ending() { return ending_; }
+
+  // Streams that have bytes of which no event tells; each once.
+  void note_pending(Connection& connection);
+  [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
+  // The next one that may be read now, which then is no longer among them; null: none.
+  Connection* take_pending();
 
   // Ends who was silent for too long. Only to be asked when all that has arrived was read: who
   // could not be read is not silent.
@@ -116,6 +121,7 @@ class Connections final {
   std::list<std::uint64_t> silence_;  // streams that are read, the longest silent first
   std::set<std::uint64_t> sending_;
   std::deque<std::uint64_t> ending_;
+  std::deque<std::uint64_t> pending_;
 };
 
 }  // namespace kifa::plugins::tcp_source

@@ -2,11 +2,10 @@
 
 #include <kifa/sdk.hpp>
 
-#include <cstddef>
 #include <string>
 
-#include "plugins/sources/tcp/acceptor.hpp"
 #include "plugins/sources/tcp/connections.hpp"
+#include "plugins/sources/tcp/entrance.hpp"
 
 namespace kifa::plugins::tcp_source {
 
@@ -39,13 +38,28 @@ inline constexpr auto kOptions = sdk::options(
                           "How long a peer may leave answers unread before it is cut off.")
         .by_default("30s")
         .range(1e6, kDayNs),
+    sdk::option::path("tls_certificate",
+                      "File with a certificate and those that vouch for it, in PEM form: with it "
+                      "all connections but those of unix sockets are encrypted."),
+    sdk::option::path("tls_key", "File with the private key of the certificate, in PEM form."),
+    sdk::option::path("tls_client_ca",
+                      "File with certificates in PEM form: who connects must show a certificate "
+                      "that one of them vouches for."),
+    sdk::option::duration("handshake_timeout", "How long a handshake of TLS may take.")
+        .by_default("10s")
+        .range(1e8, 3600e9),
+    sdk::option::integer(
+        "max_handshakes",
+        "Handshakes of TLS at once at most; the oldest one makes way for the next.")
+        .by_default("128")
+        .unit("connections")
+        .range(1, 60'000),
     sdk::option::path("listen_address_file",
                       "File to write the addresses to once they can be connected to, one a line."));
 
 struct TcpSettings {
-  Acceptor::Options acceptor;
+  Entrance::Options entrance;
   Connections::Limits limits;
-  std::size_t connections_max = 0;
   std::string address_file;  // empty: none
 };
 

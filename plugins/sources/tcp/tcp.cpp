@@ -8,18 +8,19 @@
 // the framing's unfinished record, nothing else. Back-pressure is not to read; the peer's window
 // fills, and it waits.
 //
+// With a certificate every connection begins with a handshake of TLS (see entrance.hpp); its stream
+// begins when that is done.
+//
 // On a stop, what the kernel had accepted is taken in: connections that wait at the door, and the
 // bytes that have arrived by then.
 
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <kifa/sdk.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -29,48 +30,45 @@
 #include <vector>
 
 #include "plugins/sources/shared/address_file.hpp"
-#include "plugins/sources/tcp/acceptor.hpp"
 #include "plugins/sources/tcp/connections.hpp"
+#include "plugins/sources/tcp/entrance.hpp"
 #include "plugins/sources/tcp/epoll.hpp"
+#include "plugins/sources/tcp/notices.hpp"
 #include "plugins/sources/tcp/settings.hpp"
 
 namespace {
 
 namespace sdk = kifa::sdk;
+using kifa::plugins::Address;
 using kifa::plugins::write_address_file;
-using kifa::plugins::tcp_source::Acceptor;
+using kifa::plugins::tcp_source::Channel;
 using kifa::plugins::tcp_source::Connection;
 using kifa::plugins::tcp_source::Connections;
+using kifa::plugins::tcp_source::Entrance;
 using kifa::plugins::tcp_source::kOptions;
-using kifa::plugins::tcp_source::Listener;
-using kifa::plugins::tcp_source::Notice;
-using kifa::plugins::tcp_source::raise_descriptor_limit;
+using kifa::plugins::tcp_source::PeerNotices;
 using kifa::plugins::tcp_source::read_settings;
 using kifa::plugins::tcp_source::TcpSettings;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10U;  // of one connection in one round
 constexpr std::size_t kEventsMax = 64;                      // of one round
-constexpr int kAcceptsMax = 64;                             // of one listener in one round
-constexpr int kDrainAcceptsMax = 4096;                      // more than a queue of listen() holds
-// Descriptors that are left to the rest of kifa: a store without one cannot go on.
-constexpr std::size_t kDescriptorsForOthers = 64;
-constexpr std::int64_t kRestNs = 1'000'000'000;  // after accept() found no memory
+constexpr std::size_t kTlsRecordBytes = std::size_t{16} << 10U;
 constexpr std::int64_t kNever = Connections::kNever;
-// Events of listeners have their index behind this bit, those of connections their stream.
-constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63U;
 
 class Tcp final : public sdk::Source {
  public:
   explicit Tcp(sdk::Host host)
-      : Source(host), acceptor_(host), connections_(host, acceptor_.notices()) {}
+      : Source(host),
+        notices_(host),
+        connections_(host, notices_),
+        entrance_(host, notices_, connections_) {}
 
   sdk::Status configure(const sdk::Settings& settings) override {
     if (sdk::Status read = read_settings(settings, settings_); read.failed()) {
       return read;
     }
     open_count_ = host().gauge("connections", "", "Connections that are open.");
-    accepted_ = host().counter("connections_accepted", "", "Connections that were let in.");
-    refused_ = host().counter("connections_refused", "", "Connections that were turned away.");
+    entrance_.register_metrics();
     return {};
   }
 
@@ -78,20 +76,19 @@ class Tcp final : public sdk::Source {
     if (sdk::Status opened = connections_.open(settings_.limits); opened.failed()) {
       return opened;
     }
-    limit_connections();
-    if (sdk::Status opened = acceptor_.open(settings_.acceptor); opened.failed()) {
+    if (sdk::Status opened = entrance_.open(settings_.entrance); opened.failed()) {
       return opened;
     }
-    listen(EPOLLIN, true);
+    const std::vector<Address> addresses = entrance_.addresses();
     if (!settings_.address_file.empty()) {
-      if (sdk::Status written = write_address_file(settings_.address_file, acceptor_.addresses());
+      if (sdk::Status written = write_address_file(settings_.address_file, addresses);
           written.failed()) {
         return written;
       }
       address_file_written_ = true;
     }
-    for (const auto& listener : acceptor_.listeners()) {
-      host().info("listening on " + listener->address().text());
+    for (const Address& address : addresses) {
+      host().info("listening on " + address.text());
     }
     buffer_.resize(kReadBytes);
     is_draining_ = false;
@@ -103,8 +100,7 @@ class Tcp final : public sdk::Source {
     draining_.clear();
     round_ = {};
     waiting_ = {};
-    rest_until_ns_ = kNever;
-    acceptor_.close();
+    entrance_.close();
     buffer_ = {};
     open_count_.set(0);
     if (std::exchange(address_file_written_, false)) {
@@ -116,7 +112,10 @@ class Tcp final : public sdk::Source {
   sdk::Status poll(sdk::Emitter out, std::int64_t deadline_mono_ns) override {
     sdk::Status status = work(out, deadline_mono_ns);
     const bool reads = out.room() > 0 && !is_draining_;
-    const std::int64_t at = std::min(connections_.next_time(reads), rest_until_ns_);
+    std::int64_t at = std::min(connections_.next_time(reads), entrance_.next_time());
+    if (reads && connections_.has_pending()) {
+      at = host().now_mono_ns();
+    }
     if (at != kNever) {
       out.wake_at(at);
     }
@@ -145,82 +144,11 @@ class Tcp final : public sdk::Source {
     sdk::Bytes bytes;
   };
 
-  void limit_connections() {
-    const std::size_t limit =
-        raise_descriptor_limit(settings_.connections_max + kDescriptorsForOthers);
-    connections_max_ = std::min(settings_.connections_max,
-                                limit > kDescriptorsForOthers ? limit - kDescriptorsForOthers : 1);
-    if (connections_max_ < settings_.connections_max) {
-      host().warn("at most " + std::to_string(connections_max_) +
-                  " connections instead of max_connections " +
-                  std::to_string(settings_.connections_max) + ": the process may have " +
-                  std::to_string(limit) + " open files; raise that limit (ulimit -n, LimitNOFILE)");
-    }
-  }
-
-  // Waits for connections at every listener, or for none.
-  void listen(std::uint32_t events, bool is_new = false) {
-    std::uint64_t number = kListenerBit;
-    for (const auto& listener : acceptor_.listeners()) {
-      if (is_new) {
-        connections_.input().add(listener->fd(), events, number);
-      } else {
-        connections_.input().change(listener->fd(), events, number);
-      }
-      ++number;
-    }
-  }
-
-  void open_stream(Acceptor::Peer peer, sdk::Emitter out) {
-    const std::string name = peer.name;
-    const kifa_attr attr{sdk::to_abi(std::string_view("peer")), sdk::to_abi(name)};
-    const std::uint64_t stream = ++last_stream_;
-    if (connections_.add(stream, std::move(peer)) != nullptr) {
-      const kifa_status opened =
-          out.open({.stream = stream, .flags = KIFA_STREAM_REPLY, .attrs = {&attr, 1}});
-      if (opened == KIFA_OK) {
-        accepted_.add();
-        return;
-      }
-      connections_.release(stream);
-    }
-    refused_.add();
-    acceptor_.notices().tell(Notice::no_room,
-                             name + " is turned away: there is no room for one stream more");
-  }
-
-  sdk::Status let_in(const Listener& listener, int most, sdk::Emitter out) {
-    for (int i = 0; i < most; ++i) {
-      Acceptor::Peer peer;
-      switch (acceptor_.accept(listener, connections_.size() >= connections_max_, peer)) {
-        case Acceptor::Outcome::accepted:
-          open_stream(std::move(peer), out);
-          break;
-        case Acceptor::Outcome::turned_away:
-          refused_.add();
-          break;
-        case Acceptor::Outcome::nobody:
-          return {};
-        case Acceptor::Outcome::starved:
-          listen(0);
-          rest_until_ns_ = host().now_mono_ns() + kRestNs;
-          return {};
-        case Acceptor::Outcome::failed:
-          return sdk::Status::unavailable("the socket at " + listener.address().text() +
-                                          " does not accept connections any more");
-      }
-    }
-    return {};
-  }
-
   // ---- reading ----
 
   sdk::Status work(sdk::Emitter out, std::int64_t deadline_mono_ns) {
     connections_.send_waiting();
-    if (rest_until_ns_ != kNever && host().now_mono_ns() >= rest_until_ns_) {
-      rest_until_ns_ = kNever;
-      listen(EPOLLIN);
-    }
+    entrance_.look_at_time();
     sdk::Status given = give_waiting(out);
     if (given.is_ok()) {
       given = give_ends(out);
@@ -238,8 +166,7 @@ class Tcp final : public sdk::Source {
     while (out.room() > 0) {
       bool has_more = false;
       if (round_.empty()) {
-        round_ = connections_.input().ready(events_);
-        is_last_round_ = round_.size() < events_.size();
+        begin_round();
       }
       if (sdk::Status read = read_round(out, has_more); !read.is_ok()) {
         return not_taken_is_more(read);
@@ -266,14 +193,29 @@ class Tcp final : public sdk::Source {
     return {};
   }
 
+  void begin_round() {
+    std::size_t count = connections_.input().ready(std::span(events_).first(kEventsMax)).size();
+    is_last_round_ = count < kEventsMax;
+    // Who has bytes that no event tells of has a turn too.
+    while (count < events_.size()) {
+      const Connection* connection = connections_.take_pending();
+      if (connection == nullptr) {
+        break;
+      }
+      events_[count].data.u64 = connection->stream;
+      ++count;
+    }
+    round_ = std::span(events_).first(count);
+  }
+
   // Gives each connection of the round its turn, until there is no more room.
   sdk::Status read_round(sdk::Emitter out, bool& has_more) {
     while (!round_.empty() && out.room() > 0) {
       const std::uint64_t number = round_.front().data.u64;
       round_ = round_.subspan(1);
       sdk::Status status;
-      if ((number & kListenerBit) != 0) {
-        status = let_in(*acceptor_.listeners()[number - kListenerBit], kAcceptsMax, out);
+      if (Entrance::is_mine(number)) {
+        status = entrance_.ready(number, out);
         has_more = true;  // who was let in has often sent something already
       } else if (Connection* connection = connections_.find(number);
                  connection != nullptr && !connection->input_ended) {
@@ -291,18 +233,18 @@ class Tcp final : public sdk::Source {
 
   sdk::Status read(Connection& connection, std::size_t most, sdk::Emitter out, bool& has_more) {
     const std::size_t asked = std::min<std::uint64_t>(out.room(), most);
-    const ssize_t got = ::recv(connection.socket.get(), buffer_.data(), asked, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-      return {};
+    const Channel::Received received = connection.channel.receive(std::span(buffer_).first(asked));
+    has_more |= received.has_more;
+    if (received.bytes > 0) {
+      connections_.heard(connection);
+      waiting_ = {connection.stream, sdk::Bytes(buffer_).first(received.bytes)};
     }
-    if (got <= 0) {
+    if (received.has_ended) {
       // The peer's end, or the connection's: what came before counts the same.
       connections_.end_input(connection);
-      return {};
+    } else {
+      connections_.note_pending(connection);
     }
-    has_more |= static_cast<std::size_t>(got) == asked;
-    connections_.heard(connection);
-    waiting_ = {connection.stream, sdk::Bytes(buffer_).first(static_cast<std::size_t>(got))};
     return give_waiting(out);
   }
 
@@ -384,34 +326,31 @@ class Tcp final : public sdk::Source {
 
   // What has arrived by now is taken in and not a byte more: a peer may never cease to send.
   void begin_drain(sdk::Emitter out) {
-    for (const auto& listener : acceptor_.listeners()) {
-      // A listener that fails has nothing to drain.
-      static_cast<void>(let_in(*listener, kDrainAcceptsMax, out));
-    }
-    acceptor_.close();
-    rest_until_ns_ = kNever;
+    entrance_.let_in_last(out);
     round_ = {};
     connections_.for_each([this](Connection& connection) {
       int arrived = 0;
-      if (!connection.input_ended && ::ioctl(connection.socket.get(), FIONREAD, &arrived) == 0 &&
-          arrived > 0) {
-        connection.drain_left = static_cast<std::uint64_t>(arrived);
+      if (connection.input_ended || ::ioctl(connection.channel.fd(), FIONREAD, &arrived) != 0) {
+        return;
+      }
+      // Of TLS there may be a record that was taken from the socket and not read to its end.
+      connection.drain_left = static_cast<std::uint64_t>(std::max(arrived, 0)) +
+                              (connection.channel.has_pending() ? kTlsRecordBytes : 0);
+      if (connection.drain_left > 0) {
         draining_.push_back(connection.stream);
       }
     });
   }
 
   TcpSettings settings_;
-  std::size_t connections_max_ = 0;  // with regard to the limit of descriptors
   bool address_file_written_ = false;
-  sdk::Metric open_count_, accepted_, refused_;
+  sdk::Metric open_count_;
 
-  Acceptor acceptor_;
+  PeerNotices notices_;
   Connections connections_;
-  std::int64_t rest_until_ns_ = kNever;  // listeners are not looked at
+  Entrance entrance_;
 
-  std::uint64_t last_stream_ = 0;
-  std::array<epoll_event, kEventsMax> events_{};
+  std::array<epoll_event, 2 * kEventsMax> events_{};
   std::span<const epoll_event> round_;  // of events_: who still has a turn in this round
   bool is_last_round_ = false;          // behind it nobody is left
   std::vector<std::uint8_t> buffer_;

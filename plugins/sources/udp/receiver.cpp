@@ -98,7 +98,7 @@ sdk::Status Receiver::join(const std::vector<unsigned>& interfaces) const {
   return {};
 }
 
-void Receiver::stop_taking() {
+void Receiver::stop_taking() const {
   if (address().is_unix()) {
     ::shutdown(fd(), SHUT_RD);
     return;

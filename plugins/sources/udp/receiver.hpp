@@ -43,7 +43,7 @@ class Receiver final {
 
   // Nothing more comes in. What has been accepted stays and can be received. What still comes is
   // dropped and counted; the sender at a unix socket gets an error.
-  void stop_taking();
+  void stop_taking() const;
 
   // The number that came with a datagram; numbers may come late, and go round.
   void note_drops(std::uint32_t count);
