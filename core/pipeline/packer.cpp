@@ -7,7 +7,8 @@
 
 namespace kifa::pipeline {
 
-Packer::Packer(const SourceParts& parts) : parts_(parts) {}
+Packer::Packer(const SourceParts& parts)
+    : parts_(parts), lends_thread_((parts.source->component().flags & KIFA_SOURCE_LIVE) == 0) {}
 
 void Packer::start_batch() {
   KIFA_ASSERT(open_ == nullptr);
@@ -133,7 +134,7 @@ void Packer::push(bool may_write) {
     const std::size_t bytes = batch->bytes();  // the sink may settle it at once
     if (batch->is_empty_for_sink()) {
       batch->settle(0, KIFA_OK);  // only filtered records: there is nothing to keep
-    } else if (!parts_.sink->submit(batch, may_write, parts_.waker)) {
+    } else if (!parts_.sink->submit(batch, may_write && lends_thread_, parts_.waker)) {
       return;
     }
     waiting_bytes_ -= bytes;

@@ -59,7 +59,8 @@ class Packer final {
 
   // Seals the open batch, if there is anything in it.
   void seal();
-  // Offers sealed batches to the sink; `may_write`: the sink may be called on this thread.
+  // Offers sealed batches to the sink; `may_write`: the sink may be called on this thread, unless
+  // the source has to be read whatever the disk does.
   void push(bool may_write);
   // The first batch in order whose outcome is known; null: none.
   BatchPtr pop_settled();
@@ -94,6 +95,7 @@ class Packer final {
   }
 
   const SourceParts& parts_;
+  const bool lends_thread_;
   std::shared_ptr<BatchPool> pool_ = std::make_shared<BatchPool>();
   std::uint64_t next_sequence_ = 1;
 

@@ -357,7 +357,7 @@ class Serial final : public sdk::Source {
 
 constexpr kifa_component kComponents[] = {
     sdk::source<Serial>("serial", "Reads bytes from a serial port.", kOptions,
-                        KIFA_SOURCE_BYTES | KIFA_SOURCE_REPLIES)};
+                        KIFA_SOURCE_BYTES | KIFA_SOURCE_REPLIES | KIFA_SOURCE_LIVE)};
 
 constexpr kifa_plugin kPlugin =
     sdk::plugin({"org.kifa.source.serial", "0.1.0", "kifa", "", "MIT OR Apache-2.0"}, kComponents);

@@ -450,7 +450,9 @@ enum {
   KIFA_SOURCE_REPLIES = 1 << 2, /* reply() works */
   KIFA_SINK_TEXT = 1 << 3,      /* gets kifa_batch.text: takes a `format:` */
   KIFA_SINK_CHECKPOINTS =
-      1 << 4 /* keeps checkpoints: may be a pipeline's required sink with resumable sources */
+      1 << 4, /* keeps checkpoints: may be a pipeline's required sink with resumable sources */
+  KIFA_SOURCE_LIVE = 1 << 5 /* who sends cannot be made to wait: the thread that polls is never
+                               kept by a disk */
 };
 
 typedef struct kifa_component {

@@ -75,6 +75,27 @@ TEST_CASE("an answer at arrival is sent right after poll, also while the sink st
   CHECK(rig.source.heard.count("ack") == 0);
 }
 
+TEST_CASE("a live source lends its thread to no sink, so that no disk keeps it from reading",
+          "[pipeline][outcome]") {
+  for (const bool live : {false, true}) {
+    Rig rig;
+    rig.live = live;
+    rig.sink_works = false;  // its own thread has no turn
+    rig.build();
+    rig.give("one\n");
+    rig.run(true);
+    CHECK(rig.sink.write_calls == (live ? 0U : 1U));
+    rig.give("two\n");
+    rig.run(true);
+    for (int i = 0; i < 2; ++i) {  // the second record was gathered while the first waited
+      rig.turn_sink();
+      rig.run();
+    }
+    CHECK(rig.sink.payloads() == Texts{"one", "two"});
+    CHECK(rig.source.heard.of("ack").back() == "ack 1 8 0");
+  }
+}
+
 TEST_CASE("a stream that has ended is released only when all is settled and answered",
           "[pipeline][outcome]") {
   Rig rig;

@@ -78,7 +78,8 @@ void Rig::build() {
       engine_->plugin_wake();
     }
   };
-  source_instance_ = make(source_component(whole_records), "till/printer", &source, callbacks);
+  source_instance_ = make(live ? live_source_component() : source_component(whole_records),
+                          "till/printer", &source, callbacks);
   if (real_framing != nullptr) {
     framing_instance_ = make({real_framing, real_framing->components, "built in"},
                              "till/printer/framing", real_framing_settings, {});

@@ -30,6 +30,7 @@ class Rig {
   pipeline::SinkOptions sink_options;
   std::vector<config::FilterConfig> filters;
   bool whole_records = false;
+  bool live = false;
   bool answers = false;
   // A plugin's only component, instead of the framing that does what its script says.
   const kifa_plugin* real_framing = nullptr;

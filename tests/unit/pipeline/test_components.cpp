@@ -276,6 +276,8 @@ constexpr kifa_component kComponents[] = {
     sdk::framing<Lines>("lines", "Lines."),
     sdk::framing<AnsweringLines>("answering_lines", "Lines that are answered when durable."),
     sdk::formatter<TestFormatter>("test_format", "One line each."),
+    sdk::source<TestSource>("test_live", "Gives bytes that nobody keeps back.", {},
+                            KIFA_SOURCE_BYTES | KIFA_SOURCE_REPLIES | KIFA_SOURCE_LIVE),
 };
 constexpr kifa_plugin kPlugin =
     sdk::plugin({"org.kifa.test", "1.0.0", "kifa", "", "MIT"}, kComponents);
@@ -364,6 +366,7 @@ std::size_t SinkScript::record_count() const {
 }
 
 plugin::Component source_component(bool whole_records) { return component(whole_records ? 1 : 0); }
+plugin::Component live_source_component() { return component(7); }
 plugin::Component sink_component(bool text) { return component(text ? 3 : 2); }
 plugin::Component framing_component(bool answers) { return component(answers ? 5 : 4); }
 plugin::Component formatter_component() { return component(6); }

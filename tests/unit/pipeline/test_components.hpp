@@ -130,6 +130,7 @@ struct FramingScript {
 };
 
 [[nodiscard]] plugin::Component source_component(bool whole_records = false);
+[[nodiscard]] plugin::Component live_source_component();
 [[nodiscard]] plugin::Component sink_component(bool text = false);
 // `answers`: with durable().
 [[nodiscard]] plugin::Component framing_component(bool answers = false);

@@ -260,8 +260,8 @@ template <class T>
 // The descriptors of components. `type` is what the YAML says, `summary` one sentence, `options`
 // what options(...) made.
 
-// flags: KIFA_SOURCE_BYTES or KIFA_SOURCE_RECORDS, and KIFA_SOURCE_REPLIES when T overrides
-// reply().
+// flags: KIFA_SOURCE_BYTES or KIFA_SOURCE_RECORDS, KIFA_SOURCE_REPLIES when T overrides reply(),
+// and KIFA_SOURCE_LIVE when what is not read in time is lost.
 template <detail::ComponentOf<Source> T>
 [[nodiscard]] consteval kifa_component source(const char* type, const char* summary,
                                               std::span<const kifa_option> options = {},
