@@ -1,8 +1,5 @@
-#include <chrono>
 #include <cstdint>
 #include <fstream>
-#include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -15,6 +12,7 @@
 
 using kifa::plugins::testing::TcpSource;
 using kifa::plugins::testing::TlsDevice;
+using kifa::plugins::testing::TlsTill;
 using kifa::test::Authority;
 using kifa::test::Client;
 using kifa::test::Identity;
@@ -25,32 +23,6 @@ namespace {
 using Texts = TcpSource::Texts;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-
-// A source with a certificate of `authority`, and devices that trust it.
-class TlsTill {
- public:
-  explicit TlsTill(Texts more = {}) {
-    more.try_emplace("tls_certificate", kifa.certificate);
-    more.try_emplace("tls_key", kifa.key);
-    source = std::make_unique<TcpSource>(more);
-    source->host.set_unix_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::system_clock::now().time_since_epoch())
-                                 .count());
-  }
-
-  void turn() const {
-    source->out.set_capacity(TcpSource::kRoom);
-    REQUIRE(source->poll() >= 0);
-  }
-  TlsDevice device(const Identity* identity = nullptr) const {
-    return TlsDevice(source->address(), authority, identity, [this] { turn(); });
-  }
-
-  TemporaryDirectory directory;
-  Authority authority{directory.path(), "shop"};
-  Identity kifa = authority.issue("kifa");
-  std::unique_ptr<TcpSource> source;
-};
 
 TEST_CASE("bytes pass through TLS in both directions, and the stream begins behind the handshake",
           "[plugins][tcp][tls][W35]") {
@@ -76,64 +48,6 @@ TEST_CASE("bytes pass through TLS in both directions, and the stream begins behi
   CHECK((SSL_get_shutdown(device.session()) & SSL_RECEIVED_SHUTDOWN) != 0);  // with a good-bye
   CHECK(source.out.faults.empty());
   CHECK(source.warnings("") == 0);
-}
-
-TEST_CASE("every byte arrives in order through TLS, whatever the pieces and the room",
-          "[plugins][tcp][tls]") {
-  const auto seed = std::random_device{}();
-  INFO("seed " << seed);
-  std::mt19937_64 random(seed);
-  const TlsTill till;
-  TcpSource& source = *till.source;
-  source.require_start();
-  TlsDevice device = till.device();
-  REQUIRE(device.handshake());
-  std::string sent;
-  for (int round = 0; round < 200; ++round) {
-    std::string piece(1 + random() % (round % 10 == 0 ? 100'000 : 2000), '\0');
-    for (char& byte : piece) {
-      byte = static_cast<char>(random());
-    }
-    REQUIRE(device.send(piece));
-    sent += piece;
-    source.out.set_capacity(random() % 3 == 0 ? 0 : random() % 20'000);
-    if (random() % 5 == 0) {
-      source.out.fail_next(KIFA_AGAIN);
-    }
-    REQUIRE(source.poll() >= 0);
-  }
-  // With little room, what is left stays inside TLS, and no descriptor tells of it.
-  till.turn();
-  while (source.bytes_of(1).size() < sent.size()) {
-    source.out.set_capacity(1000);
-    const kifa_status status = source.poll();
-    REQUIRE(status >= 0);
-    if (status == KIFA_AGAIN && !source.out.wake_at_mono_ns) {
-      REQUIRE(source.wait_for_descriptors());
-    }
-  }
-  CHECK(source.bytes_of(1) == sent);
-  CHECK(source.out.faults.empty());
-}
-
-TEST_CASE("a large answer reaches a slow reader of TLS whole", "[plugins][tcp][tls]") {
-  const TlsTill till;
-  TcpSource& source = *till.source;
-  source.require_start();
-  TlsDevice device = till.device();
-  REQUIRE(device.handshake());
-  till.turn();
-  std::string answers;
-  for (int i = 0; i < 200'000 && answers.size() < 200'000; ++i) {
-    const std::string answer = "OK " + std::to_string(i) + "\n";
-    REQUIRE(source.reply(1, answer) == KIFA_OK);
-    answers += answer;
-  }
-  std::string heard;
-  while (heard.size() < answers.size()) {
-    heard += device.receive(5000);
-  }
-  CHECK(heard == answers);
 }
 
 TEST_CASE("who is silent in the handshake keeps nobody waiting, and is cut off in time",

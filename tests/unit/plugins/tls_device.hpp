@@ -2,14 +2,18 @@
 
 #include <openssl/ssl.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/certificates.hpp"
 #include "tests/support/client.hpp"
+#include "tests/support/temporary_directory.hpp"
+#include "tests/unit/plugins/tcp_source.hpp"
 
 namespace kifa::plugins::testing {
 
@@ -120,6 +124,32 @@ class TlsDevice final {
   std::function<void()> meanwhile_;
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> session_;
+};
+
+// A source with a certificate of `authority`, and devices that trust it.
+class TlsTill {
+ public:
+  explicit TlsTill(TcpSource::Texts more = {}) {
+    more.try_emplace("tls_certificate", kifa.certificate);
+    more.try_emplace("tls_key", kifa.key);
+    source = std::make_unique<TcpSource>(more);
+    source->host.set_unix_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                 std::chrono::system_clock::now().time_since_epoch())
+                                 .count());
+  }
+
+  void turn() const {
+    source->out.set_capacity(TcpSource::kRoom);
+    REQUIRE(source->poll() >= 0);
+  }
+  TlsDevice device(const test::Identity* identity = nullptr) const {
+    return TlsDevice(source->address(), authority, identity, [this] { turn(); });
+  }
+
+  test::TemporaryDirectory directory;
+  test::Authority authority{directory.path(), "shop"};
+  test::Identity kifa = authority.issue("kifa");
+  std::unique_ptr<TcpSource> source;
 };
 
 }  // namespace kifa::plugins::testing

