@@ -161,6 +161,9 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "plugins/framings/shared": {"sdk"},
     "plugins/framings/delimiter": {"sdk", "plugins/framings/shared"},
     "plugins/framings/stx_etx": {"sdk", "plugins/framings/shared"},
+    "plugins/sources/shared": {"sdk"},
+    "plugins/sources/file": {"sdk", "plugins/sources/shared"},
+    "plugins/sources/tcp": {"sdk", "plugins/sources/shared"},
     "plugins/sinks/kifa": {"sdk", "core/store", "core/io", "core/base"},
     "examples": {"sdk"},
 }
@@ -176,6 +179,7 @@ THIRD_PARTY_HOMES = {  # header prefix: modules that may include it
     "openssl/": {"core/store", "plugins/sources/tcp"},
     "lz4": {"core/store"},
     "zstd": {"core/store"},
+    "zlib.h": {"plugins/sources/file", "tests"},
     "catch2/": {"tests"},
     "benchmark/": {"tests"},
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "plugins/sources/tcp/address.hpp"
-#include "plugins/sources/tcp/descriptor.hpp"
+#include "plugins/sources/shared/descriptor.hpp"
 #include "plugins/sources/tcp/listener.hpp"
 #include "plugins/sources/tcp/network.hpp"
 #include "plugins/sources/tcp/notices.hpp"

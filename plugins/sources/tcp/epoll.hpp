@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-#include "plugins/sources/tcp/descriptor.hpp"
+#include "plugins/sources/shared/descriptor.hpp"
 
 namespace kifa::plugins::tcp_source {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "plugins/sources/tcp/address.hpp"
-#include "plugins/sources/tcp/descriptor.hpp"
+#include "plugins/sources/shared/descriptor.hpp"
 
 namespace kifa::plugins::tcp_source {
 

@@ -1,52 +1,14 @@
 #pragma once
 
-#include <kifa/sdk.hpp>
-
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <string>
-#include <string_view>
+
+#include "plugins/sources/shared/notices.hpp"
 
 namespace kifa::plugins::tcp_source {
 
 // Why a peer was turned away.
 enum class Notice : std::uint8_t { not_allowed, full, no_descriptor, no_room, slow, count };
 
-// Tells why peers are turned away: the first time at once, then once a minute for each reason, with
-// the number of times that went unsaid. A peer can ask a thousand times a second.
-//
-// Threads: confined.
-class Notices final {
- public:
-  explicit Notices(sdk::Host host) : host_(host) {}
-
-  void tell(Notice reason, std::string_view sentence) {
-    Said& said = said_[static_cast<std::size_t>(reason)];
-    const std::int64_t now = host_.now_mono_ns();
-    if (said.once && now < said.next_ns) {
-      ++said.unsaid;
-      return;
-    }
-    std::string text(sentence);
-    if (said.unsaid != 0) {
-      text += " (and " + std::to_string(said.unsaid) + " times more before)";
-    }
-    said = {.once = true, .next_ns = now + kPauseNs};
-    host_.warn(text);
-  }
-
- private:
-  static constexpr std::int64_t kPauseNs = 60'000'000'000;
-
-  struct Said {
-    bool once = false;
-    std::int64_t next_ns = 0;
-    std::uint64_t unsaid = 0;
-  };
-
-  sdk::Host host_;
-  std::array<Said, static_cast<std::size_t>(Notice::count)> said_{};
-};
+using Notices = RareNotices<Notice>;
 
 }  // namespace kifa::plugins::tcp_source

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace kifa::plugins::tcp_source {
+namespace kifa::plugins {
 
 // A file descriptor that is closed with its owner; -1: none.
 //
@@ -37,4 +37,4 @@ class Descriptor final {
   int fd_ = -1;
 };
 
-}  // namespace kifa::plugins::tcp_source
+}  // namespace kifa::plugins
