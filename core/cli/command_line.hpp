@@ -20,6 +20,7 @@ struct RunFlags {
 
 struct DaemonCommand {
   bool from_stdin = false;
+  std::vector<std::string> files;
   std::vector<std::string> tcp_addresses;
   std::string data_dir;
   std::string flush_mode;  // empty: the store's default

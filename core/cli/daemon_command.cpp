@@ -49,6 +49,17 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& fram
     add(input, "framing", framing);
     add(sources, "stdin", std::move(input));
   }
+  if (!command.files.empty()) {
+    config::Node paths;
+    paths.kind = config::Node::Kind::sequence;
+    for (const std::string& path : command.files) {
+      paths.items.push_back(quoted(path));
+    }
+    config::Node input = mapping("type", scalar("file"));
+    add(input, "include", std::move(paths));
+    add(input, "framing", framing);
+    add(sources, "file", std::move(input));
+  }
   if (!command.tcp_addresses.empty()) {
     config::Node addresses;
     addresses.kind = config::Node::Kind::sequence;
@@ -71,6 +82,7 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& fram
 //     daemon:
 //       sources:
 //         stdin: { type: stdin, framing: { type: newline } }
+//         file: { type: file, include: [PATH, ...], framing: { type: newline } }
 //         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
 //       sinks:   { journal: { type: kifa } }
 config::Node document_from(const DaemonCommand& command, std::string data_dir) {
@@ -109,8 +121,17 @@ int run(const DaemonCommand& command) {
              "; give --data-dir an absolute path");
     return kExitInputOutput;
   }
+  DaemonCommand absolute = command;
+  for (std::string& path : absolute.files) {
+    path = std::filesystem::absolute(path, failed).lexically_normal().string();
+    if (failed) {
+      complain("cannot find the working directory: " + failed.message() +
+               "; give --file an absolute path");
+      return kExitInputOutput;
+    }
+  }
   LoadResult loaded =
-      load_deployment_tree(document_from(command, data_dir.string()), command.plugin_paths);
+      load_deployment_tree(document_from(absolute, data_dir.string()), command.plugin_paths);
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);
     return failure->exit_code;

@@ -19,11 +19,13 @@ Command parse(const std::vector<std::string>& arguments) {
 
 TEST_CASE("a daemon's flags become its command", "[cli]") {
   for (const char* name : {"daemon", "ingest"}) {
-    const Command command = parse({name, "--stdin", "--tcp", "127.0.0.1:0", "--tcp", "[::1]:0",
-                                   "-d", "data", "--flush-mode", "normal", "--segment-size-mib=4",
-                                   "--plugin-path", "/a", "--plugin-path", "/b"});
+    const Command command =
+        parse({name, "--stdin", "--file", "a.log", "--file", "/b/*.log", "--tcp", "127.0.0.1:0",
+               "--tcp", "[::1]:0", "-d", "data", "--flush-mode", "normal", "--segment-size-mib=4",
+               "--plugin-path", "/a", "--plugin-path", "/b"});
     const auto& daemon = std::get<DaemonCommand>(command);
     CHECK(daemon.from_stdin);
+    CHECK(daemon.files == std::vector<std::string>{"a.log", "/b/*.log"});
     CHECK(daemon.tcp_addresses == std::vector<std::string>{"127.0.0.1:0", "[::1]:0"});
     CHECK(daemon.data_dir == "data");
     CHECK(daemon.flush_mode == "normal");
