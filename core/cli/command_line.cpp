@@ -89,6 +89,12 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
   daemon->alias("ingest");
   daemon->add_flag("--stdin", parsed.daemon.from_stdin, "Read lines from standard input");
   daemon
+      ->add_option("--file", parsed.daemon.files,
+                   "Read lines from this file, also while it is rotated; a quoted pattern such as "
+                   "'/var/log/pos/*.log' stands for several. May be given several times")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  daemon
       ->add_option("--tcp", parsed.daemon.tcp_addresses,
                    "Take lines over TCP at this address, such as 127.0.0.1:5140 or [::1]:5140, or "
                    "unix:/PATH. May be given several times")
@@ -121,7 +127,7 @@ void add_running_commands(CLI::App& root, Parsed& parsed) {
   add_run_flags(daemon, parsed.texts);
   daemon->footer(
       "\nExamples:\n"
-      "  tail -F /var/log/pos.log | kifa daemon --stdin -d /var/lib/kifa\n"
+      "  kifa daemon --file /var/log/pos.log -d /var/lib/kifa\n"
       "  kifa daemon --stdin -d ./data --flush-mode normal < receipts.txt\n"
       "  kifa daemon --tcp 127.0.0.1:5140 --udp 127.0.0.1:5140 -d ./data\n"
       "  kifa daemon --serial /dev/ttyUSB0,38400 -d ./data\n"
@@ -329,10 +335,10 @@ class Completion {
 
   Status daemon() {
     DaemonCommand& command = parsed_.daemon;
-    if (!command.from_stdin && command.tcp_addresses.empty() && command.udp_addresses.empty() &&
-        command.serial_devices.empty()) {
+    if (!command.from_stdin && command.files.empty() && command.tcp_addresses.empty() &&
+        command.udp_addresses.empty() && command.serial_devices.empty()) {
       return {Code::invalid,
-              "no source given: name at least one with --stdin, --tcp, --udp or --serial"};
+              "no source given: name at least one with --stdin, --file, --tcp, --udp or --serial"};
     }
     KIFA_TRY(data_dir(command.data_dir));
     KIFA_TRY(run_flags(command.run));

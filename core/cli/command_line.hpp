@@ -20,6 +20,7 @@ struct RunFlags {
 
 struct DaemonCommand {
   bool from_stdin = false;
+  std::vector<std::string> files;
   std::vector<std::string> tcp_addresses;
   std::vector<std::string> udp_addresses;
   std::vector<std::string> serial_devices;  // DEVICE or DEVICE,BAUD

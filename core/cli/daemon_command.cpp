@@ -42,15 +42,16 @@ void add(config::Node& node, std::string key, config::Node value) {
   node.entries.push_back({.key = std::move(key), .key_mark = {}, .value = std::move(value)});
 }
 
-config::Node network_source(const char* type, const std::vector<std::string>& addresses,
-                            config::Node framing) {
+// A source that has several of something: addresses, patterns.
+config::Node source_of_many(const char* type, std::string option,
+                            const std::vector<std::string>& values, config::Node framing) {
   config::Node list;
   list.kind = config::Node::Kind::sequence;
-  for (const std::string& address : addresses) {
-    list.items.push_back(quoted(address));
+  for (const std::string& value : values) {
+    list.items.push_back(quoted(value));
   }
   config::Node input = mapping("type", scalar(type));
-  add(input, "address", std::move(list));
+  add(input, std::move(option), std::move(list));
   add(input, "framing", std::move(framing));
   return input;
 }
@@ -84,11 +85,14 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& line
     add(input, "framing", lines);
     add(sources, "stdin", std::move(input));
   }
+  if (!command.files.empty()) {
+    add(sources, "file", source_of_many("file", "include", command.files, lines));
+  }
   if (!command.tcp_addresses.empty()) {
-    add(sources, "tcp", network_source("tcp", command.tcp_addresses, lines));
+    add(sources, "tcp", source_of_many("tcp", "address", command.tcp_addresses, lines));
   }
   if (!command.udp_addresses.empty()) {
-    add(sources, "udp", network_source("udp", command.udp_addresses, whole));
+    add(sources, "udp", source_of_many("udp", "address", command.udp_addresses, whole));
   }
   for (std::size_t i = 0; i < command.serial_devices.size(); ++i) {
     // serial, serial-2, serial-3
@@ -106,6 +110,7 @@ config::Node sources_from(const DaemonCommand& command, const config::Node& line
 //     daemon:
 //       sources:
 //         stdin: { type: stdin, framing: { type: newline } }
+//         file: { type: file, include: [PATH, ...], framing: { type: newline } }
 //         tcp: { type: tcp, address: [ADDRESS, ...], framing: { type: newline } }
 //         udp: { type: udp, address: [ADDRESS, ...], framing: { type: none } }
 //         serial: { type: serial, device: DEVICE, baud: BAUD, framing: { type: newline } }
@@ -148,8 +153,17 @@ int run(const DaemonCommand& command) {
              "; give --data-dir an absolute path");
     return kExitInputOutput;
   }
+  DaemonCommand absolute = command;
+  for (std::string& path : absolute.files) {
+    path = std::filesystem::absolute(path, failed).lexically_normal().string();
+    if (failed) {
+      complain("cannot find the working directory: " + failed.message() +
+               "; give --file an absolute path");
+      return kExitInputOutput;
+    }
+  }
   LoadResult loaded =
-      load_deployment_tree(document_from(command, data_dir.string()), command.plugin_paths);
+      load_deployment_tree(document_from(absolute, data_dir.string()), command.plugin_paths);
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);
     return failure->exit_code;

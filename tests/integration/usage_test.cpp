@@ -54,7 +54,7 @@ TEST_CASE("a command line that makes no sense is exit code 64 with one sentence"
       {{"query", "-d", data, "--from-lsn", "0"}, "--from-lsn takes a whole number from 1"},
       {{"query", "-d", data, "--limit", "x"}, "--limit takes a whole number from 0"},
       {{"daemon", "-d", data},
-       "no source given: name at least one with --stdin, --tcp, --udp or --serial"},
+       "no source given: name at least one with --stdin, --file, --tcp, --udp or --serial"},
       {{"daemon", "--stdin"}, "no data directory given"},
       {{"daemon", "--stdin", "-d", data, "--flush-mode", "fast"},
        "--flush-mode takes normal, cautious or emergency, not `fast`"},

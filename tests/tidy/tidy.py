@@ -162,6 +162,7 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "plugins/framings/delimiter": {"sdk", "plugins/framings/shared"},
     "plugins/framings/stx_etx": {"sdk", "plugins/framings/shared"},
     "plugins/sources/shared": {"sdk"},
+    "plugins/sources/file": {"sdk", "plugins/sources/shared"},
     "plugins/sources/serial": {"sdk", "plugins/sources/shared"},
     "plugins/sources/tcp": {"sdk", "plugins/sources/shared"},
     "plugins/sources/udp": {"sdk", "plugins/sources/shared"},
@@ -180,6 +181,7 @@ THIRD_PARTY_HOMES = {  # header prefix: modules that may include it
     "openssl/": {"core/store", "plugins/sources/tcp", "tests"},
     "lz4": {"core/store"},
     "zstd": {"core/store"},
+    "zlib.h": {"plugins/sources/file", "tests"},
     "catch2/": {"tests"},
     "benchmark/": {"tests"},
 }

@@ -19,31 +19,30 @@ Command parse(const std::vector<std::string>& arguments) {
 
 TEST_CASE("a daemon's flags become its command", "[cli]") {
   for (const char* name : {"daemon", "ingest"}) {
-    const Command command = parse({name,
-                                   "--stdin",
-                                   "--tcp",
-                                   "127.0.0.1:0",
-                                   "--tcp",
-                                   "[::1]:0",
-                                   "--udp",
-                                   "127.0.0.1:0",
-                                   "--udp",
-                                   "unix:/a",
-                                   "--serial",
-                                   "/dev/ttyS0",
-                                   "--serial",
-                                   "/dev/ttyUSB0,38400",
-                                   "-d",
-                                   "data",
-                                   "--flush-mode",
-                                   "normal",
-                                   "--segment-size-mib=4",
-                                   "--plugin-path",
-                                   "/a",
-                                   "--plugin-path",
-                                   "/b"});
+    std::vector<std::string> words = {name,
+                                      "--stdin",
+                                      "--file",
+                                      "a.log",
+                                      "--file",
+                                      "/b/*.log",
+                                      "-d",
+                                      "data",
+                                      "--flush-mode",
+                                      "normal",
+                                      "--segment-size-mib=4",
+                                      "--plugin-path",
+                                      "/a",
+                                      "--plugin-path",
+                                      "/b"};
+    for (const char* const more :
+         {"--tcp", "127.0.0.1:0", "--tcp", "[::1]:0", "--udp", "127.0.0.1:0", "--udp", "unix:/a",
+          "--serial", "/dev/ttyS0", "--serial", "/dev/ttyUSB0,38400"}) {
+      words.emplace_back(more);
+    }
+    const Command command = parse(words);
     const auto& daemon = std::get<DaemonCommand>(command);
     CHECK(daemon.from_stdin);
+    CHECK(daemon.files == std::vector<std::string>{"a.log", "/b/*.log"});
     CHECK(daemon.tcp_addresses == std::vector<std::string>{"127.0.0.1:0", "[::1]:0"});
     CHECK(daemon.udp_addresses == std::vector<std::string>{"127.0.0.1:0", "unix:/a"});
     CHECK(daemon.serial_devices == std::vector<std::string>{"/dev/ttyS0", "/dev/ttyUSB0,38400"});
