@@ -131,7 +131,7 @@ pipelines:
     @staticmethod
     def source(kind, where):
         if kind == "file":
-            return f"{{ type: file, paths: [{where}], read_from: beginning }}"
+            return f"{{ type: file, include: [{where}], read_from: beginning }}"
         framing = "none" if kind == "udp" else "newline"
         return f"{{ type: {kind}, address: '127.0.0.1:{where}', framing: {framing} }}"
 

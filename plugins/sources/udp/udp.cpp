@@ -393,7 +393,8 @@ class Udp final : public sdk::Source {
 };
 
 constexpr kifa_component kComponents[] = {
-    sdk::source<Udp>("udp", "Receives datagrams over UDP and at unix sockets.", kOptions)};
+    sdk::source<Udp>("udp", "Receives datagrams over UDP and at unix sockets.", kOptions,
+                     KIFA_SOURCE_BYTES | KIFA_SOURCE_LIVE)};
 
 constexpr kifa_plugin kPlugin =
     sdk::plugin({"org.kifa.source.udp", "0.1.0", "kifa", "", "MIT OR Apache-2.0"}, kComponents);
