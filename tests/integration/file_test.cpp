@@ -258,10 +258,7 @@ TEST_CASE("rotation and kill -9 lose nothing and double nothing", "[file][W11][W
 
 TEST_CASE("logrotate rotates, and nothing is lost or doubled", "[file][W11][W12]") {
   const std::string program = "/usr/sbin/logrotate";
-  if (::access(program.c_str(), X_OK) != 0) {
-    WARN("logrotate is not installed: its test did not run");
-    return;
-  }
+  REQUIRE(::access(program.c_str(), X_OK) == 0);
   const std::string how = GENERATE("create\n  compress"s, "copytruncate"s);
   INFO(how);
   Log log;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -14,14 +13,6 @@ namespace kifa::test {
 namespace {
 
 constexpr const char* kOpenssl = "/usr/bin/openssl";
-
-bool openssl_is_there() {
-  if (std::filesystem::exists(kOpenssl)) {
-    return true;
-  }
-  WARN(kOpenssl << " is not installed: nothing was tested");
-  return false;
-}
 
 // A shop with an authority, and a certificate for its kifa.
 struct Shop {
@@ -51,9 +42,6 @@ Launch s_client(const std::string& address, const Shop& shop,
 }
 
 TEST_CASE("lines that openssl sends with TLS are stored", "[tcp][tls]") {
-  if (!openssl_is_there()) {
-    return;
-  }
   const Shop shop;
   const Till till(shop.options());
   Process daemon(till.launch());
@@ -76,9 +64,6 @@ TEST_CASE("lines that openssl sends with TLS are stored", "[tcp][tls]") {
 }
 
 TEST_CASE("a large record comes through TLS whole", "[tcp][tls][W19]") {
-  if (!openssl_is_there()) {
-    return;
-  }
   const Shop shop;
   const Till till(shop.options());
   Process daemon(till.launch());
@@ -93,9 +78,6 @@ TEST_CASE("a large record comes through TLS whole", "[tcp][tls][W19]") {
 
 TEST_CASE("with tls_client_ca only devices with a certificate are stored, by name",
           "[tcp][tls][W35]") {
-  if (!openssl_is_there()) {
-    return;
-  }
   const Shop shop;
   const Identity known = shop.authority.issue("till-7");
   const Authority others(shop.directory.path(), "others");
@@ -116,9 +98,6 @@ TEST_CASE("with tls_client_ca only devices with a certificate are stored, by nam
 }
 
 TEST_CASE("devices that are silent in the handshake keep nobody waiting", "[tcp][tls][W34]") {
-  if (!openssl_is_there()) {
-    return;
-  }
   const Shop shop;
   const Till till(shop.options(", handshake_timeout: 1m, max_handshakes: 10"));
   Process daemon(till.launch());
