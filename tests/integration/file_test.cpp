@@ -167,8 +167,8 @@ std::uint64_t seed_of_this_run() {
 
 enum class Rotation : std::uint8_t { rename, copy_and_truncate, rename_and_compress };
 
-// Writes lines 1..n into the log in pieces that end anywhere, rotates it every hundred lines or so,
-// and kills the daemon now and then; some rotations happen while it is down.
+// Writes lines 1..n into the log in pieces that end anywhere, rotates it some two hundred times or
+// less, and kills the daemon now and then; some rotations happen while it is down.
 class Torture final {
  public:
   Torture(Log& log, Rotation rotation, std::uint64_t seed)
@@ -179,9 +179,10 @@ class Torture final {
     log_.start();
     log_.append(generated_lines(1, 1));
     log_.wait_for_durable(1);
+    const std::uint64_t piece_max = std::max<std::uint64_t>(100, count / 200);
     std::uint64_t next = 2;
     while (next <= count) {
-      const std::uint64_t last = std::min(count, next + random_() % 100);
+      const std::uint64_t last = std::min(count, next + random_() % piece_max);
       write(generated_lines(next, last));
       next = last + 1;
       if (random_() % 8 != 0) {

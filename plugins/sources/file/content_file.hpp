@@ -59,6 +59,9 @@ class ContentFile final {
   std::uint64_t gzip_offset_ = 0;
 };
 
+// Reads at `offset` until `into` is full or the content ends; -1: see errno.
+std::ptrdiff_t read_all(ContentFile& file, std::uint64_t offset, std::span<std::uint8_t> into);
+
 // Whether a file has a content.
 enum class Match : std::uint8_t {
   same,
