@@ -44,6 +44,7 @@ struct Stream {
   std::int64_t timer_at = kNoTime;  // its entry in the timers
 
   [[nodiscard]] bool is_resumable() const { return (flags & KIFA_STREAM_RESUMABLE) != 0; }
+  [[nodiscard]] bool gives_offsets() const { return (flags & KIFA_STREAM_OFFSETS) != 0; }
   [[nodiscard]] bool is_datagram() const { return (flags & KIFA_STREAM_DATAGRAM) != 0; }
 };
 
