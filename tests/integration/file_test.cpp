@@ -112,6 +112,27 @@ TEST_CASE("a file is read while it is written, and where kifa was when it comes 
   CHECK(stats_number(log.data(), "total_entries") == 5);
 }
 
+TEST_CASE("records know where in their file they begin, when that is asked for", "[file]") {
+  const TemporaryDirectory directory;
+  write_file(directory.file("app.log"), "first\nsecond\n");
+  write_file(directory.file("till.yaml"),
+             "version: 1\nstore: { data_dir: data }\npipelines:\n  till:\n    sources:\n"
+             "      app: { type: file, offset_attribute: true, include: [" +
+                 directory.file("*.log") +
+                 "] }\n"
+                 "    sinks: { journal: { type: kifa } }\n");
+  Process daemon(kifa({"run", directory.file("till.yaml")}));
+  REQUIRE(daemon.wait_until([&] {
+    const Ending stats = run_kifa({"stats", "-d", directory.file("data"), "--json"});
+    return stats.exit_code == 0 && json_number(stats.out, "durable_lsn") == 2;
+  }));
+  daemon.kill(SIGTERM);
+  CHECK(daemon.wait().exit_code == 143);
+  const std::string json = query(directory.file("data"), "json");
+  CHECK(json.find("\"offset\":\"0\"") != std::string::npos);
+  CHECK(json.find("\"offset\":\"6\"") != std::string::npos);
+}
+
 TEST_CASE("a path may be relative to where kifa is started", "[file]") {
   const TemporaryDirectory directory;
   write_file(directory.file("here.log"), "from here\n");

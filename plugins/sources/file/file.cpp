@@ -71,6 +71,7 @@ class File final : public sdk::Source {
       return read;
     }
     contents_.set_open_max(settings_.open_files_max);
+    streams_.give_offsets(settings_.offset_attribute);
     file_count_ = host().gauge("files", "", "Files whose positions are kept.");
     open_count_ = host().gauge("open_files", "", "Files that are open.");
     truncations_ = host().counter("truncations", "", "Files that were cut short or written anew.");
