@@ -14,7 +14,7 @@
 #include "plugins/sources/file/mark.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
 
-struct gzFile_s;
+struct gzFile_s;  // NOLINT(readability-identifier-naming): zlib's
 
 namespace kifa::plugins::file_source {
 
