@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "plugins/sources/tcp/address.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
+#include "plugins/sources/tcp/address.hpp"
 #include "plugins/sources/tcp/listener.hpp"
 #include "plugins/sources/tcp/network.hpp"
 #include "plugins/sources/tcp/notices.hpp"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "plugins/sources/tcp/address.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
+#include "plugins/sources/tcp/address.hpp"
 
 namespace kifa::plugins::tcp_source {
 
