@@ -29,6 +29,13 @@ std::string text_of(kifa_bytes bytes) {
                          : std::string(reinterpret_cast<const char*>(bytes.data), bytes.size);
 }
 
+// A set of its own for every record: no other one will have this offset.
+AttributesPtr with_offset(const AttributesPtr& base, std::uint64_t offset) {
+  const std::string text = std::to_string(offset);
+  const kifa_attr attr{to_abi("offset"), to_abi(text)};
+  return std::make_shared<const AttributeSet>(base.get(), std::span(&attr, 1));
+}
+
 }  // namespace
 
 Intake::Intake(const SourceParts& parts, StreamTable& streams, Packer& packer, Outcomes& outcomes)
@@ -255,8 +262,14 @@ void Intake::framed_record(Bytes payload, std::uint64_t end_position, std::uint3
   if ((flags & KIFA_RECORD_PARTIAL) != 0) {
     SourceCounters::add(parts_.counters->records_partial, 1);
   }
-  packer_.add_record(stream, chunk_attributes_ != nullptr ? chunk_attributes_ : stream.attributes,
-                     payload, observed_unix_ns_, flags, end_position);
+  const AttributesPtr& attributes =
+      chunk_attributes_ != nullptr ? chunk_attributes_ : stream.attributes;
+  if (stream.gives_offsets()) [[unlikely]] {
+    packer_.add_record(stream, with_offset(attributes, stream.position), payload, observed_unix_ns_,
+                       flags, end_position);
+    return;
+  }
+  packer_.add_record(stream, attributes, payload, observed_unix_ns_, flags, end_position);
 }
 
 void Intake::framed_skip(std::uint64_t end_position, std::uint64_t bytes, std::uint32_t reason) {

@@ -45,6 +45,7 @@ struct Stream {
 
   [[nodiscard]] bool is_resumable() const { return (flags & KIFA_STREAM_RESUMABLE) != 0; }
   [[nodiscard]] bool takes_replies() const { return (flags & KIFA_STREAM_REPLY) != 0; }
+  [[nodiscard]] bool gives_offsets() const { return (flags & KIFA_STREAM_OFFSETS) != 0; }
   [[nodiscard]] bool is_datagram() const { return (flags & KIFA_STREAM_DATAGRAM) != 0; }
 };
 

@@ -112,6 +112,27 @@ TEST_CASE("a file is read while it is written, and where kifa was when it comes 
   CHECK(stats_number(log.data(), "total_entries") == 5);
 }
 
+TEST_CASE("records know where in their file they begin, when that is asked for", "[file]") {
+  const TemporaryDirectory directory;
+  write_file(directory.file("app.log"), "first\nsecond\n");
+  write_file(directory.file("till.yaml"),
+             "version: 1\nstore: { data_dir: data }\npipelines:\n  till:\n    sources:\n"
+             "      app: { type: file, offset_attribute: true, include: [" +
+                 directory.file("*.log") +
+                 "] }\n"
+                 "    sinks: { journal: { type: kifa } }\n");
+  Process daemon(kifa({"run", directory.file("till.yaml")}));
+  REQUIRE(daemon.wait_until([&] {
+    const Ending stats = run_kifa({"stats", "-d", directory.file("data"), "--json"});
+    return stats.exit_code == 0 && json_number(stats.out, "durable_lsn") == 2;
+  }));
+  daemon.kill(SIGTERM);
+  CHECK(daemon.wait().exit_code == 143);
+  const std::string json = query(directory.file("data"), "json");
+  CHECK(json.find("\"offset\":\"0\"") != std::string::npos);
+  CHECK(json.find("\"offset\":\"6\"") != std::string::npos);
+}
+
 TEST_CASE("a path may be relative to where kifa is started", "[file]") {
   const TemporaryDirectory directory;
   write_file(directory.file("here.log"), "from here\n");
@@ -167,8 +188,8 @@ std::uint64_t seed_of_this_run() {
 
 enum class Rotation : std::uint8_t { rename, copy_and_truncate, rename_and_compress };
 
-// Writes lines 1..n into the log in pieces that end anywhere, rotates it every hundred lines or so,
-// and kills the daemon now and then; some rotations happen while it is down.
+// Writes lines 1..n into the log in pieces that end anywhere, rotates it some two hundred times or
+// less, and kills the daemon now and then; some rotations happen while it is down.
 class Torture final {
  public:
   Torture(Log& log, Rotation rotation, std::uint64_t seed)
@@ -179,9 +200,10 @@ class Torture final {
     log_.start();
     log_.append(generated_lines(1, 1));
     log_.wait_for_durable(1);
+    const std::uint64_t piece_max = std::max<std::uint64_t>(100, count / 200);
     std::uint64_t next = 2;
     while (next <= count) {
-      const std::uint64_t last = std::min(count, next + random_() % 100);
+      const std::uint64_t last = std::min(count, next + random_() % piece_max);
       write(generated_lines(next, last));
       next = last + 1;
       if (random_() % 8 != 0) {

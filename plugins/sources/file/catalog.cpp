@@ -183,7 +183,7 @@ Catalog::Case Catalog::case_of(const Found& found, const Finder& finder) const {
            .bases = {},
            .rotated_base = {},
            .file = {},
-           .has_failed = false};
+           .hashed = {}};
   const RotatedNames& names = finder.names_in(one.folder);
   for (const std::string& base : names.alike(one.name)) {
     const std::string path = join(one.folder, base);
@@ -218,6 +218,26 @@ bool Catalog::open(Case& one) {
   return one.file.is_open();
 }
 
+Match Catalog::match_head(Case& one, const Mark& mark) {
+  if (!open(one)) {
+    return Match::unknown;
+  }
+  if (one.head_bytes == -2) {
+    one.head_bytes = read_all(one.file, 0, one.head);
+  }
+  if (one.head_bytes < 0) {
+    return Match::unknown;
+  }
+  if (static_cast<std::uint64_t>(one.head_bytes) < mark.head_bytes) {
+    return Match::different;
+  }
+  if (one.hashed.head_bytes != mark.head_bytes) {
+    one.hashed.head_bytes = mark.head_bytes;
+    one.hashed.head_hash = Hash::of(sdk::Bytes(one.head).first(mark.head_bytes));
+  }
+  return one.hashed.head_hash == mark.head_hash ? Match::same : Match::different;
+}
+
 // ---- contents that have lost their file ----
 
 bool Catalog::may_be_adopted(const Content& content) const {
@@ -226,8 +246,9 @@ bool Catalog::may_be_adopted(const Content& content) const {
 
 // Whether `content` is in this file, too.
 bool Catalog::fits_again(Case& one, Content& content) {
-  return content.trail.mark().head_bytes != 0 && open(one) &&
-         match(one.file, content.trail.mark(), content.offset) == Match::same;
+  const Mark& mark = content.trail.mark();
+  return mark.head_bytes != 0 && match_head(one, mark) == Match::same &&
+         match(one.file, mark, content.offset) == Match::same;
 }
 
 bool Catalog::adopt(Case& one) {
@@ -391,8 +412,7 @@ Catalog::Verdict Catalog::compare(Case& one, Content& content) {
   const Mark& mark = content.trail.mark();
   const std::uint64_t size = one.found.facts.size;
   const bool may_begin_alike = !one.file.is_gzip() && size < mark.head_bytes;
-  const Mark head{.head_bytes = mark.head_bytes, .head_hash = mark.head_hash};
-  if (const Match begins = may_begin_alike ? Match::same : match(one.file, head, 0);
+  if (const Match begins = may_begin_alike ? Match::same : match_head(one, mark);
       begins != Match::same) {
     return begins == Match::unknown ? Verdict::undecided : Verdict::stranger;
   }

@@ -2,6 +2,7 @@
 
 #include <kifa/sdk.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -85,6 +86,11 @@ class Catalog final {
     std::string rotated_base;        // path; empty: it does not look like a rotated one
     ContentFile file;
     bool has_failed = false;
+    // Its first bytes, and the hash of as many of them as were asked for last: it is compared with
+    // every content of its bases.
+    std::array<std::uint8_t, kHeadBytes> head{};
+    std::ptrdiff_t head_bytes = -2;  // -1: cannot be read, -2: was not read yet
+    Mark hashed;
   };
   enum class Verdict : std::uint8_t { ours, copy, stranger, undecided };
 
@@ -93,6 +99,7 @@ class Catalog final {
   void index_bases();
   Case case_of(const Found& found, const Finder& finder) const;
   bool open(Case& one);
+  Match match_head(Case& one, const Mark& mark);
   bool adopt(Case& one);
   bool fits_again(Case& one, Content& content);
   void move_to(Content& content, Case& one);

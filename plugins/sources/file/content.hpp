@@ -38,6 +38,7 @@ struct Content {
   std::int64_t ready_ns = 0;             // its time among the ready ones
   bool is_read_out = false;              // for good: a compressed file at its end, or damaged
   std::int64_t rest_until_ns = 0;        // not to be read before
+  std::uint32_t vanished_count = 0;      // how often it was not where it had just been found
   std::int64_t active_ns = 0;            // when it last had something new
 
   // Its stream with the host.

@@ -17,22 +17,6 @@ constexpr unsigned kInflateBytes = 128U << 10U;  // zlib's own buffer
 constexpr std::size_t kSkipBytes = 64U << 10U;
 constexpr std::size_t kCompareBytes = 4096;
 
-// Reads until `into` is full or the content ends.
-std::ptrdiff_t read_all(ContentFile& file, std::uint64_t offset, std::span<std::uint8_t> into) {
-  std::size_t got = 0;
-  while (got < into.size()) {
-    const std::ptrdiff_t more = file.read(offset + got, into.subspan(got));
-    if (more < 0) {
-      return -1;
-    }
-    if (more == 0) {
-      break;
-    }
-    got += static_cast<std::size_t>(more);
-  }
-  return static_cast<std::ptrdiff_t>(got);
-}
-
 // Whether the `size` bytes at `offset` have this hash.
 Match match_at(ContentFile& file, std::uint64_t offset, std::size_t size, std::uint64_t hash) {
   std::array<std::uint8_t, kHeadBytes> bytes;
@@ -150,6 +134,21 @@ std::ptrdiff_t ContentFile::read_gzip(std::uint64_t offset, std::span<std::uint8
     }
   }
   return inflate(into);
+}
+
+std::ptrdiff_t read_all(ContentFile& file, std::uint64_t offset, std::span<std::uint8_t> into) {
+  std::size_t got = 0;
+  while (got < into.size()) {
+    const std::ptrdiff_t more = file.read(offset + got, into.subspan(got));
+    if (more < 0) {
+      return -1;
+    }
+    if (more == 0) {
+      break;
+    }
+    got += static_cast<std::size_t>(more);
+  }
+  return static_cast<std::ptrdiff_t>(got);
 }
 
 Match match(ContentFile& file, const Mark& mark, std::uint64_t offset) {

@@ -14,7 +14,7 @@
 #include "plugins/sources/file/mark.hpp"
 #include "plugins/sources/shared/descriptor.hpp"
 
-struct gzFile_s;
+struct gzFile_s;  // NOLINT(readability-identifier-naming): zlib's
 
 namespace kifa::plugins::file_source {
 
@@ -58,6 +58,9 @@ class ContentFile final {
   std::unique_ptr<gzFile_s, CloseGzip> gzip_;
   std::uint64_t gzip_offset_ = 0;
 };
+
+// Reads at `offset` until `into` is full or the content ends; -1: see errno.
+std::ptrdiff_t read_all(ContentFile& file, std::uint64_t offset, std::span<std::uint8_t> into);
 
 // Whether a file has a content.
 enum class Match : std::uint8_t {

@@ -54,6 +54,9 @@ constexpr std::int64_t kNever = Content::kNever;
 constexpr std::int64_t kLookPause = 4;
 constexpr std::int64_t kShortLookNs = 2'000'000;
 constexpr int kLooksMax = 4;  // of one poll
+// A file that is found and not there again and again (some file systems tell two numbers of one
+// file) is left alone for a while.
+constexpr std::uint32_t kVanishedMax = 8;
 
 class File final : public sdk::Source {
  public:
@@ -71,6 +74,7 @@ class File final : public sdk::Source {
       return read;
     }
     contents_.set_open_max(settings_.open_files_max);
+    streams_.give_offsets(settings_.offset_attribute);
     file_count_ = host().gauge("files", "", "Files whose positions are kept.");
     open_count_ = host().gauge("open_files", "", "Files that are open.");
     truncations_ = host().counter("truncations", "", "Files that were cut short or written anew.");
@@ -243,6 +247,11 @@ class File final : public sdk::Source {
     for (const std::string& folder : look.unreadable) {
       notices_.tell(Notice::unreadable, folder + " cannot be looked through; it is tried again");
     }
+    if (look.is_cut) {
+      notices_.tell(Notice::too_many, "the folders of `include` have more than " +
+                                          std::to_string(Finder::kEntriesMax) +
+                                          " files together; what is beyond is not seen");
+    }
     if (const std::string problem = watcher_.take_problem(); !problem.empty()) {
       host().warn(problem);
     }
@@ -298,6 +307,10 @@ class File final : public sdk::Source {
         break;
       case Reader::Outcome::vanished:
         must_look_ = true;
+        if (++content.vanished_count > kVanishedMax) {
+          content.vanished_count = 0;
+          content.rest_until_ns = host().now_mono_ns() + settings_.poll_interval_ns;
+        }
         break;
       case Reader::Outcome::displaced:
         truncations_.add();
@@ -321,6 +334,7 @@ class File final : public sdk::Source {
   }
 
   kifa_status give(Content& content, const Reader::Reading& reading, sdk::Emitter out) {
+    content.vanished_count = 0;
     const kifa_status status = streams_.give(content, reading.bytes, out);
     if (status == KIFA_NO_MEMORY) {
       contents_.unset_ready(content);

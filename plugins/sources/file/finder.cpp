@@ -65,6 +65,8 @@ void Finder::look_into(const std::string& folder, const Known& known, Look& look
   const bool listed = list_folder(folder, [&](const std::string& name, std::uint64_t inode) {
     if (entries.size() + look.found.size() < kEntriesMax) {
       entries.push_back({name, inode, settings_.includes(join(folder, name))});
+    } else {
+      look.is_cut = true;
     }
   });
   if (!listed) {

@@ -42,6 +42,7 @@ class Finder final {
     std::set<std::string> folders;  // to be watched
     bool is_complete = true;        // false: folders are missing or cannot be read
     bool has_links = false;
+    bool is_cut = false;                  // there are more names than kEntriesMax
     std::vector<std::string> odd;         // included, but no files
     std::vector<std::string> unreadable;  // folders that cannot be looked through
   };

@@ -65,6 +65,7 @@ sdk::Status read_settings(const sdk::Settings& settings, FileSettings& read) {
   read.close_after_ns = settings.duration_ns("close_after");
   read.forget_after_ns = settings.duration_ns("forget_after");
   read.files_max = static_cast<std::size_t>(settings.integer("max_files"));
+  read.offset_attribute = settings.boolean("offset_attribute");
   read.open_files_max = static_cast<std::size_t>(settings.integer("max_open_files"));
   return {};
 }

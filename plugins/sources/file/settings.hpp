@@ -50,11 +50,14 @@ inline constexpr auto kOptions = sdk::options(
                          "longest are forgotten, then new files wait.")
         .by_default("8192")
         .unit("files")
-        .range(1, 32'768),
+        .range(1, 16'384),
     sdk::option::integer("max_open_files", "Files that are open at a time, at most.")
         .by_default("256")
         .unit("files")
-        .range(1, 32'768));
+        .range(1, 32'768),
+    sdk::option::boolean("offset_attribute",
+                         "Give each record the attribute `offset`: where in its file it begins.")
+        .by_default("false"));
 
 struct FileSettings {
   std::vector<Pattern> include;
@@ -67,6 +70,7 @@ struct FileSettings {
   std::int64_t forget_after_ns = 0;
   std::size_t files_max = 0;
   std::size_t open_files_max = 0;
+  bool offset_attribute = false;
 
   [[nodiscard]] bool excludes(const std::string& path) const;
   [[nodiscard]] bool includes(const std::string& path) const;

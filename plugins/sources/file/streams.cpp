@@ -12,8 +12,9 @@ kifa_status Streams::announce(const Content& content, std::uint64_t stream,
                        sdk::to_abi(std::string_view(content.base))};
   const std::string key = content.key();
   const std::string state = encode_state(content);
+  const std::uint32_t offsets = gives_offsets_ ? KIFA_STREAM_OFFSETS : 0;
   return out.open({.stream = stream,
-                   .flags = KIFA_STREAM_RESUMABLE,
+                   .flags = KIFA_STREAM_RESUMABLE | offsets,
                    .position = content.offset,
                    .key = key,
                    .state = sdk::bytes_of(std::string_view(state)),

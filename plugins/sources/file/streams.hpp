@@ -23,6 +23,9 @@ class Streams final {
   Streams(sdk::Host host, Contents& contents, Catalog& catalog, FileNotices& notices)
       : host_(host), contents_(contents), catalog_(catalog), notices_(notices) {}
 
+  // Records get the attribute `offset`.
+  void give_offsets(bool wanted) { gives_offsets_ = wanted; }
+
   // Opens a stream for a content that has none. NO_MEMORY: not now.
   kifa_status open(Content& content, sdk::Emitter out);
   // Hands over what was read at the content's offset, which moves on. NO_MEMORY: not now.
@@ -50,6 +53,7 @@ class Streams final {
   Contents& contents_;
   Catalog& catalog_;
   FileNotices& notices_;
+  bool gives_offsets_ = false;
   std::uint64_t last_stream_ = 0;
 };
 

@@ -171,7 +171,9 @@ typedef struct kifa_setting {
 enum {
   KIFA_STREAM_RESUMABLE = 1 << 0, /* can be read again from a position after a restart */
   KIFA_STREAM_REPLY = 1 << 1,     /* reply() works for it */
-  KIFA_STREAM_DATAGRAM = 1 << 2   /* every chunk is a message of its own */
+  KIFA_STREAM_DATAGRAM = 1 << 2,  /* every chunk is a message of its own */
+  KIFA_STREAM_OFFSETS = 1 << 3    /* each record gets the attribute `offset`: where in the stream it
+                                     begins */
 };
 
 typedef struct kifa_stream {

@@ -90,6 +90,24 @@ TEST_CASE("records carry pipeline and source first, and share one array per stre
   CHECK(rig.sink.records[0].origin == "till/printer");
 }
 
+TEST_CASE("records of a stream that asks for it know where they begin", "[pipeline]") {
+  Rig rig;
+  rig.build();
+  rig.open(1, KIFA_STREAM_RESUMABLE | KIFA_STREAM_OFFSETS, "file", 100);
+  rig.give("first\nsec");
+  rig.run(true);
+  rig.give("ond\nthird\n");
+  rig.run(true);
+  rig.run(true);
+  std::vector<std::string> offsets;
+  for (const auto& record : rig.sink.records) {
+    REQUIRE(record.attributes.size() == 3);
+    CHECK(record.attributes[2].first == "offset");
+    offsets.push_back(record.payload + " at " + record.attributes[2].second);
+  }
+  CHECK(offsets == std::vector<std::string>{"first at 100", "second at 106", "third at 113"});
+}
+
 TEST_CASE("datagrams of one peer share one attribute array", "[pipeline]") {
   Rig rig;
   rig.build();

@@ -66,6 +66,14 @@ TEST_CASE("a silent source asks for nothing but a look a minute", "[plugins][fil
   CHECK(source.descriptors() == 1);
 }
 
+TEST_CASE("records know where they begin, when that is asked for", "[plugins][file]") {
+  FileSource source(FileSource::Texts{{"offset_attribute", "true"}});
+  source.folder.append("app.log", "1\n");
+  source.start();
+  source.poll();
+  CHECK(source.out.streams.at(1).flags == (KIFA_STREAM_RESUMABLE | KIFA_STREAM_OFFSETS));
+}
+
 TEST_CASE("a stop leaves in the file what is not read yet", "[plugins][file]") {
   FileSource source;
   source.start();
