@@ -1,5 +1,5 @@
 # The headers that nearly every source includes, compiled once: half of the time of a build goes into reading them.
-# Sources include what they use all the same; clang-tidy reads them without this.
+# Sources include what they use all the same: tests/tidy looks for it, by the list of tests/tidy/precompiled.py.
 
 set(kifa_common_headers <algorithm> <array> <chrono> <cstdint> <deque> <filesystem> <functional> <map> <memory>
   <mutex> <optional> <span> <string> <string_view> <utility> <vector> <fmt/format.h>)

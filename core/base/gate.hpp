@@ -18,6 +18,7 @@ class Gate final {
   Gate() = default;
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
+  ~Gate() = default;
 
   void open();
   // Returns when the gate is open.

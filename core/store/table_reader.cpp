@@ -1,5 +1,6 @@
 #include "core/store/table_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/store/table_file.hpp"

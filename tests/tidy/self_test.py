@@ -110,6 +110,26 @@ class Rules(unittest.TestCase):
         }
         self.assertEqual(found(rule, good), [])
 
+    def test_what_is_precompiled_is_included(self):
+        rule = tidy.what_is_precompiled_is_included
+        bad = {
+            "core/a.cpp": "#include <vector>\n\nstd::vector<std::optional<int>> a;\n",
+            "core/b.hpp": "fmt::format(text);\n",
+            "plugins/c.cpp": '#include "core/a.hpp"\nvoid f() { std::ranges::sort(a); }\n',
+        }
+        self.assertEqual(found(rule, bad), ["core/a.cpp:3", "core/b.hpp:1", "plugins/c.cpp:2"])
+        good = {
+            "core/a.hpp": '#include <optional>\n#include "core/b.hpp"\nstd::optional<A> a;\n',
+            "core/b.hpp": "#include <vector>\n",
+            "core/c.cpp": '#include "core/a.hpp"\nstd::vector<int> c;  // std::map<int, int>\n',
+            "tests/d.cpp": "std::string d;\n",
+        }
+        self.assertEqual(found(rule, good), [])
+        listed = "set(kifa_common_headers <vector>\n  {})\n"
+        place = "cmake/KifaPrecompile.cmake"
+        self.assertEqual(found(rule, {place: listed.format("<regex>")}), [place + ":1"])
+        self.assertEqual(found(rule, {place: listed.format("<fmt/format.h>")}), [])
+
     def test_streams_stay_in_the_cli(self):
         rule = tidy.streams_stay_in_the_cli
         self.assertEqual(found(rule, {"core/store/a.cpp": "\nvoid f() { std::cout << 1; }"}),

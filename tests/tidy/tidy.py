@@ -13,6 +13,8 @@ import re
 import sys
 from dataclasses import dataclass, field
 
+import precompiled
+
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
 
@@ -271,6 +273,44 @@ def headers_included_elsewhere(tree):
     return found
 
 
+PRECOMPILED = "cmake/KifaPrecompile.cmake"
+PRECOMPILED_LIST = re.compile(r"set\(kifa_common_headers ([^)]*)\)")
+
+
+def what_is_precompiled_is_included(tree):
+    """A file includes, itself or through the project's headers, what is precompiled for it."""
+    listed = PRECOMPILED_LIST.search(tree.files.get(PRECOMPILED, ""))
+    for header in re.findall(r"<([^>]+)>", listed.group(1)) if listed else []:
+        if header not in precompiled.NAMES:
+            yield Violation(PRECOMPILED, line_of(listed.string, listed.start()),
+                            f"tests/tidy/precompiled.py does not know what <{header}> declares")
+    included = {}
+    for path in tree.code():
+        if not path.endswith((".cpp", ".hpp")) or path.startswith("tests/"):
+            continue
+        reached = headers_reached(tree, path, included)
+        for offset, name, header in precompiled.names_without_header(tree.bare(path), reached):
+            yield Violation(path, line_of(tree.bare(path), offset), f"{name} without <{header}>")
+
+
+def headers_reached(tree, path, included):
+    """The headers outside the project that `path` includes, directly or through the project's."""
+    reached = set()
+    seen = {path}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in included:
+            included[file] = [(name, target) for _, name, target in includes_of(tree, file)]
+        for name, target in included[file]:
+            if target not in tree.files:
+                reached.add(name)
+            elif target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return reached
+
+
 # ------------------------------------------------------------------------------ words and calls
 
 def code_pattern(pattern, folders, message, spare=()):
@@ -423,6 +463,7 @@ RULES = [
     functions_fit_a_screen,
     includes_keep_their_direction,
     third_party_stays_home,
+    what_is_precompiled_is_included,
     streams_stay_in_the_cli,
     unit_tests_do_not_sleep,
     headers_are_guarded,
