@@ -71,8 +71,9 @@ class Ticker final : public Source {
       is_open_ = true;
     }
     const kifa_status status =
-        out.chunk({.stream = 1, .data = bytes_of(std::string_view("tick;"))});
+        out.chunk({.stream = 1, .data = bytes_of(kTick), .position = position_});
     if (status == KIFA_OK) {
+      position_ += kTick.size();
       --left_;
       ticks_.add();
     }
@@ -80,7 +81,10 @@ class Ticker final : public Source {
   }
 
  private:
+  static constexpr std::string_view kTick = "tick;";
+
   Metric ticks_;
+  std::uint64_t position_ = 0;
   std::int64_t left_ = 0;
   bool is_open_ = false;
 };

@@ -141,12 +141,15 @@ class FakeEmitter final {
     if (stream->state.size > 1024) {
       self.fault("the state of a stream has at most 1 KiB");
     }
-    OpenedStream& opened = self.streams[stream->stream];
+    const auto [at, is_new] = self.streams.try_emplace(stream->stream);
+    OpenedStream& opened = at->second;
     if (opened.ended) {
       self.fault("the number of a stream that ended was used again");
     }
     opened.flags = stream->flags;
-    opened.position = stream->position;
+    if (is_new) {
+      opened.position = stream->position;
+    }
     opened.key = copy(stream->key);
     opened.state = copy(stream->state);
     opened.attrs = copy(stream->attrs, stream->attr_count);
