@@ -88,7 +88,7 @@ TEST_CASE("a stock that the budget does not allow is no failure", "[store][pool]
 }
 
 TEST_CASE("as many segments that come back are kept as were asked for", "[store][pool]") {
-  const std::size_t wanted = GENERATE(1, 3);
+  const auto wanted = GENERATE(std::size_t{1}, std::size_t{3});
   io::MemoryFileSystem files;
   REQUIRE(files.make_directory("/store", 0700).is_ok());
   SegmentPool pool(files, {.directory = "/store", .segment_bytes = 1_MiB, .spares_max = wanted});

@@ -331,7 +331,7 @@ TEST_CASE("compaction gives the same pieces and refuses others", "[table]") {
 }
 
 TEST_CASE("a block that is compressed well already goes over as it is stored", "[table]") {
-  const std::uint64_t seed = GENERATE(range(0, 20));
+  const auto seed = GENERATE(range(std::uint64_t{0}, std::uint64_t{20}));
   const bool is_mixed = GENERATE(false, true);
   INFO("seed " << seed << (is_mixed ? ", with a table of level 0" : ""));
   io::MemoryFileSystem files;
