@@ -214,18 +214,23 @@ TEST_CASE("without a descriptor left connections are turned away and the listene
     clients.emplace_back(AF_INET);
   }
   const std::string address = source.address();
-  // UBSan makes a pipe to find out whether an object is there, when it meets the first of its type.
-  CHECK(source.poll() == KIFA_AGAIN);
+  // UBSan makes a pipe to find out whether an object is there, when it meets the first of its type:
+  // without a descriptor nothing new may come.
+  REQUIRE(source.poll() == KIFA_AGAIN);
+  kifa_status first = KIFA_OK;
+  kifa_status second = KIFA_OK;
   {
     const NoDescriptorLeft none;
     for (Client& client : clients) {
       client.connect(address);
     }
-    CHECK(source.poll() == KIFA_AGAIN);
-    CHECK(source.host.metric("connections_refused") == 3);
-    CHECK(source.poll() == KIFA_AGAIN);
-    CHECK(source.out.streams.empty());
+    first = source.poll();
+    second = source.poll();
   }
+  CHECK(first == KIFA_AGAIN);
+  CHECK(second == KIFA_AGAIN);
+  CHECK(source.host.metric("connections_refused") == 3);
+  CHECK(source.out.streams.empty());
   for (Client& client : clients) {
     CHECK(client.receive().empty());
   }
