@@ -88,8 +88,8 @@ using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, Qu
                              StatsCommand, VerifyCommand, BackupCommand, PluginListCommand,
                              PluginInfoCommand, CompletionCommand>;
 
-// Reads the command line. Flags come first, then the environment: KIFA_DATA_DIR, KIFA_FLUSH_MODE,
-// KIFA_SEGMENT_SIZE_MIB, KIFA_LOG; a value that makes no sense is an error wherever it stands.
+// Reads the command line as command_declaration.hpp describes it. Flags come first, then the
+// environment; a value that makes no sense is an error wherever it stands.
 //
 // Errors:  are an Answer with is_error: one sentence, with "did you mean" where one word is close.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
