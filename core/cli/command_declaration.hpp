@@ -50,6 +50,7 @@ struct CommandDeclaration {
 [[nodiscard]] OptionDeclaration data_dir_option(Text& into);
 [[nodiscard]] OptionDeclaration plugin_path_option(std::vector<std::string>& into);
 [[nodiscard]] OptionDeclaration json_option(bool& into);
+[[nodiscard]] OptionDeclaration color_option(Text& into);
 
 // Checks that several commands need; each leaves `into` alone when the text is empty, unless it
 // says otherwise.
@@ -59,6 +60,7 @@ struct NumberRange {
   std::uint64_t most = 0;
 };
 [[nodiscard]] Status read_number(const Text& text, NumberRange range, std::uint64_t& into);
+[[nodiscard]] Status read_color(const Text& text, Color& into);
 [[nodiscard]] bool one_of(std::string_view word, std::initializer_list<std::string_view> choices);
 
 }  // namespace kifa::cli

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/cli/color.hpp"
+#include "core/cli/record_choice.hpp"
 #include "core/config/document.hpp"
 
 // What the person asked for, read from arguments and environment. The library that parses arguments
@@ -42,10 +44,10 @@ struct CheckCommand {
 struct QueryCommand {
   std::string data_dir;
   std::string format = "text";
-  std::uint64_t from_lsn = 1;
-  std::uint64_t to_lsn = 0;  // 0: as far as it goes
-  std::uint64_t limit = 0;   // 0: no limit
+  RecordChoice choice;
+  bool count = false;
   bool events = false;
+  Color color = Color::automatic;
   std::vector<std::string> plugin_paths;
 };
 struct StatsCommand {

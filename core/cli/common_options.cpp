@@ -26,6 +26,25 @@ OptionDeclaration json_option(bool& into) {
   return {.names = "--json", .value_name = "", .summary = "Print JSON for machines", .into = &into};
 }
 
+OptionDeclaration color_option(Text& into) {
+  return {.names = "--color",
+          .value_name = "WHEN",
+          .summary = "Colours for events: auto (default, on a terminal), always or never",
+          .into = &into};
+}
+
+Status read_color(const Text& text, Color& into) {
+  if (text.value.empty() || text.value == "auto") {
+    return {};
+  }
+  if (text.value != "always" && text.value != "never") {
+    return {Code::invalid,
+            fmt::format("{} takes auto, always or never, not `{}`", text.name, text.value)};
+  }
+  into = text.value == "always" ? Color::always : Color::never;
+  return {};
+}
+
 Status read_data_dir(const Text& text, std::string& into) {
   if (text.value.empty()) {
     return {Code::invalid, "no data directory given: use -d DIR or set KIFA_DATA_DIR"};
