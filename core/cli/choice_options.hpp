@@ -36,7 +36,7 @@ struct ChoiceTexts {
 [[nodiscard]] std::vector<OptionDeclaration> end_options(ChoiceTexts& texts);
 // --source, --grep, --where, --limit.
 [[nodiscard]] std::vector<OptionDeclaration> filter_options(ChoiceTexts& texts);
-// --last, --reverse.
+// --last, --reverse, for commands that give out what there is.
 [[nodiscard]] std::vector<OptionDeclaration> order_options(ChoiceTexts& texts);
 
 // Checks them. Times that go back from now go back from `now_unix_ns`.

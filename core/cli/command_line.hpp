@@ -50,6 +50,16 @@ struct QueryCommand {
   Color color = Color::automatic;
   std::vector<std::string> plugin_paths;
 };
+struct TailCommand {
+  std::string data_dir;
+  std::string format = "text";
+  RecordChoice choice;
+  bool is_only_new = false;  // nothing of what is there
+  bool follow = false;
+  bool events = false;
+  Color color = Color::automatic;
+  std::vector<std::string> plugin_paths;
+};
 struct StatsCommand {
   std::string data_dir;
   bool json = false;
@@ -87,8 +97,8 @@ struct Answer {
 };
 
 using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, QueryCommand,
-                             StatsCommand, VerifyCommand, BackupCommand, PluginListCommand,
-                             PluginInfoCommand, CompletionCommand>;
+                             TailCommand, StatsCommand, VerifyCommand, BackupCommand,
+                             PluginListCommand, PluginInfoCommand, CompletionCommand>;
 
 // Reads the command line as command_declaration.hpp describes it. Flags come first, then the
 // environment; a value that makes no sense is an error wherever it stands.

@@ -1,15 +1,27 @@
 #include "core/cli/printing_taker.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <string>
+#include <cerrno>
 
-#include "core/cli/color.hpp"
 #include "core/cli/event_text.hpp"
+#include "core/cli/exit_code.hpp"
 #include "core/cli/human.hpp"
+#include "core/cli/interrupt.hpp"
 #include "core/cli/messages.hpp"
 
 namespace kifa::cli {
+
+EventStyle event_style(bool is_wanted, const std::string& format, Color color) {
+  if (!is_wanted) {
+    return EventStyle::none;
+  }
+  if (format == "json") {
+    return EventStyle::json;
+  }
+  return has_color(color, STDOUT_FILENO) ? EventStyle::colored_text : EventStyle::text;
+}
 
 Status PrintingTaker::take(const store::Event& event) {
   switch (events_) {
@@ -37,6 +49,17 @@ void tell_what_was_met(const Seen& seen, bool shows_events, Lsn durable) {
                  : fmt::format("no records in this range; the last LSN of the store is {}",
                                with_separators(durable.value)));
   }
+}
+
+int asking_exit_code(const Status& status) {
+  if (interrupting_signal() != 0) {
+    return interrupted_exit_code();
+  }
+  if (status || status.sys_errno() == EPIPE) {
+    return kExitOk;
+  }
+  complain(status.message());
+  return exit_code(status.code());
 }
 
 }  // namespace kifa::cli

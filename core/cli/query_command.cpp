@@ -1,12 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <memory>
 #include <string>
 
 #include "core/cli/choice_filter.hpp"
-#include "core/cli/color.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/exit_code.hpp"
 #include "core/cli/interrupt.hpp"
@@ -29,34 +27,12 @@ class NoTaker final : public RecordTaker {
   Status take(const store::Event& /*event*/) override { return {}; }
 };
 
-EventStyle event_style(const QueryCommand& command) {
-  if (!command.events) {
-    return EventStyle::none;
-  }
-  if (command.format == "json") {
-    return EventStyle::json;
-  }
-  return has_color(command.color, STDOUT_FILENO) ? EventStyle::colored_text : EventStyle::text;
-}
-
-// What the command ends with after a scan; `status` is its failure, or that of its output.
-int ended(const Status& status) {
-  if (interrupting_signal() != 0) {
-    return interrupted_exit_code();
-  }
-  if (status || status.sys_errno() == EPIPE) {
-    return kExitOk;  // whoever reads has seen enough
-  }
-  complain(status.message());
-  return exit_code(status.code());
-}
-
 int count(const QueryCommand& command, const ChoiceFilter& filter, store::Reader& reader) {
   NoTaker taker;
   RecordScan scan(command.choice, filter, taker);
   const Status scanned = scan.run(reader);
   if (!scanned || !scan.stopped()) {
-    return ended(scanned ? scan.stopped() : scanned);
+    return asking_exit_code(scanned ? scan.stopped() : scanned);
   }
   if (scan.seen().gaps != 0) {
     tell_what_was_met(scan.seen(), false, reader.durable_lsn());
@@ -106,9 +82,9 @@ int run(const QueryCommand& command) {
     complain(printer.status().message());
     return configuration_exit_code(printer.status().code());
   }
-  PrintingTaker taker(**printer, event_style(command));
+  PrintingTaker taker(**printer, event_style(command.events, command.format, command.color));
   RecordScan scan(command.choice, *filter, taker);
-  return ended(print_records(command, scan, **printer, **reader));
+  return asking_exit_code(print_records(command, scan, **printer, **reader));
 }
 
 }  // namespace kifa::cli

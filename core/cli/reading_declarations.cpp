@@ -86,6 +86,72 @@ CommandDeclaration query_declaration() {
           .finish = [texts] { return finish_query(*texts); }};
 }
 
+struct TailTexts {
+  TailCommand command;
+  Text data_dir;
+  Text color;
+  Text lines;
+  ChoiceTexts choice;
+};
+
+Result<Command> finish_tail(const TailTexts& texts) {
+  constexpr std::uint64_t kLinesDefault = 10;
+  TailCommand command = texts.command;
+  KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
+  KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
+  KIFA_TRY(read_color(texts.color, command.color));
+  const bool has_begin =
+      !texts.choice.from_lsn.value.empty() || !texts.choice.from_time.value.empty();
+  command.choice.last = has_begin ? 0 : kLinesDefault;
+  KIFA_TRY(read_number(texts.lines, {.least = 0, .most = kLsnMax}, command.choice.last));
+  command.is_only_new = command.choice.last == 0 && !has_begin;
+  if (command.events) {
+    KIFA_TRY(check_events(command.format));
+  }
+  return command;
+}
+
+CommandDeclaration tail_declaration() {
+  const auto texts = std::make_shared<TailTexts>();
+  std::vector<OptionDeclaration> options = {
+      data_dir_option(texts->data_dir),
+      {.names = "-f,--follow",
+       .value_name = "",
+       .summary = "Go on with what comes, as soon as it is on the disk",
+       .into = &texts->command.follow},
+      {.names = "-n,--last",
+       .value_name = "N",
+       .summary = "Begin with the last N records (default 10; 0: only what comes); with --from or "
+                  "--from-lsn all from there",
+       .into = &texts->lines},
+      {.names = "--format",
+       .value_name = "NAME",
+       .summary = "Formatter: text (default), json, ...",
+       .into = &texts->command.format}};
+  add(options, begin_options(texts->choice));
+  add(options, filter_options(texts->choice));
+  add(options,
+      {{.names = "--events",
+        .value_name = "",
+        .summary = "Print gaps and other events at their places too (formats text and json)",
+        .into = &texts->command.events},
+       color_option(texts->color),
+       plugin_path_option(texts->command.plugin_paths)});
+  return {
+      .name = "tail",
+      .alias = "",
+      .summary = "Print the last records of a store, and those that come",
+      .options = std::move(options),
+      .footer =
+          "\nExamples:\n"
+          "  kifa tail -d ./data\n"
+          "  kifa tail -f -d ./data --source till-1/app\n"
+          "  kifa tail -f -d ./data --format json --from-lsn 4712 | ./forward\n"
+          "\nFollows the store, whoever writes it, also when its daemon is stopped and started. "
+          "Changes nothing.",
+      .finish = [texts] { return finish_tail(*texts); }};
+}
+
 CommandDeclaration stats_declaration() {
   struct State {
     StatsCommand command;
@@ -106,7 +172,7 @@ CommandDeclaration stats_declaration() {
 }  // namespace
 
 std::vector<CommandDeclaration> reading_commands() {
-  return {query_declaration(), stats_declaration()};
+  return {query_declaration(), tail_declaration(), stats_declaration()};
 }
 
 }  // namespace kifa::cli

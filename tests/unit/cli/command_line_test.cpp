@@ -155,6 +155,25 @@ TEST_CASE("a query's choice is read from its flags", "[cli]") {
         std::string::npos);
 }
 
+TEST_CASE("a tail begins ten records before the end, or where it is told to", "[cli]") {
+  const auto tail = std::get<TailCommand>(parse({"tail", "-d", "d"}));
+  CHECK(tail.choice.last == 10);
+  CHECK_FALSE(tail.follow);
+  CHECK_FALSE(tail.is_only_new);
+  const auto new_ones = std::get<TailCommand>(parse({"tail", "-f", "-d", "d", "-n", "0"}));
+  CHECK(new_ones.follow);
+  CHECK(new_ones.is_only_new);
+  const auto from = std::get<TailCommand>(parse({"tail", "-d", "d", "--from-lsn", "4"}));
+  CHECK(from.choice.last == 0);
+  CHECK_FALSE(from.is_only_new);
+  const auto both =
+      std::get<TailCommand>(parse({"tail", "-d", "d", "--from", "1h", "-n", "3", "--events"}));
+  CHECK(both.choice.last == 3);
+  CHECK(both.events);
+  CHECK(std::get<Answer>(parse({"tail", "-d", "d", "--events", "--format", "csv"})).is_error);
+  CHECK(std::get<Answer>(parse({"tail", "-d", "d", "--to-lsn", "4"})).is_error);
+}
+
 TEST_CASE("a misspelt word is answered with the closest one", "[cli]") {
   CHECK(std::get<Answer>(parse({"qurey"})).text.find("did you mean `query`?") != std::string::npos);
   CHECK(std::get<Answer>(parse({"stats", "--jsn"})).text.find("did you mean `--json`?") !=
