@@ -7,6 +7,7 @@
 #include "core/cli/messages.hpp"
 #include "core/config/diagnostics.hpp"
 #include "core/config/document.hpp"
+#include "core/plugin/builtin_plugins.hpp"
 #include "core/plugin/catalog.hpp"
 
 namespace kifa::cli {
@@ -82,7 +83,7 @@ Result<std::unique_ptr<plugin::Registry>> open_registry(
   if (!search_path) {
     return search_path.status();
   }
-  return std::make_unique<plugin::Registry>(std::move(*search_path));
+  return std::make_unique<plugin::Registry>(std::move(*search_path), plugin::builtin_plugins());
 }
 
 }  // namespace kifa::cli
