@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,13 +22,28 @@ struct Text {
   std::string name;   // where it stood, for messages: --flush-mode, KIFA_FLUSH_MODE
 };
 
+// The same for an option that may be given several times; a variable lists them with commas.
+struct Texts {
+  std::vector<std::string> values;
+  std::string name;
+};
+
+// A switch that a variable may turn on or off.
+struct Switch {
+  bool is_given = false;  // as a flag
+  std::optional<bool> is_on;
+  std::string name;
+};
+
 struct OptionDeclaration {
   std::string names;       // "-d,--data-dir"; an argument without a flag: "FILE"
   std::string value_name;  // what stands for the value in the help; empty: a switch, an argument
   std::string summary;
-  std::variant<bool*, Text*, std::string*, std::vector<std::string>*> into;
+  std::variant<bool*, Switch*, Text*, Texts*, std::string*, std::vector<std::string>*> into;
   bool required = false;
-  std::string variable = {};  // of the environment: stands in for a Text that is not given
+  // Of the environment: stands in for a Text, Texts or Switch that is not given.
+  std::string variable = {};
+  bool variable_negates = false;  // --no-compaction, KIFA_COMPACTION_ENABLED
 };
 
 struct CommandDeclaration {
@@ -51,6 +68,24 @@ struct CommandDeclaration {
 [[nodiscard]] OptionDeclaration plugin_path_option(std::vector<std::string>& into);
 [[nodiscard]] OptionDeclaration json_option(bool& into);
 [[nodiscard]] OptionDeclaration color_option(Text& into);
+
+// What flags and environment may say about a deployment.
+struct DeploymentTexts {
+  Text config, data_dir, flush_mode, segment_size_mib, memtable_threshold_mib, compaction_threshold,
+      channel_capacity;
+  Switch from_stdin, no_compaction;
+  Texts files, tcp_addresses, udp_addresses, serial_devices;
+  std::vector<std::string> plugin_paths;
+};
+void add_deployment_options(std::vector<OptionDeclaration>& options, DeploymentTexts& texts);
+[[nodiscard]] Status read_deployment_flags(const DeploymentTexts& texts, DeploymentFlags& flags);
+
+// How pipelines are run.
+struct RunTexts {
+  Text log_level, log_format, stop_timeout;
+};
+void add_run_options(std::vector<OptionDeclaration>& options, RunTexts& texts);
+[[nodiscard]] Status read_run_flags(const RunTexts& texts, RunFlags& flags);
 
 // Checks that several commands need; each leaves `into` alone when the text is empty, unless it
 // says otherwise.

@@ -44,13 +44,17 @@ void add_option(CLI::App& command, const OptionDeclaration& declared) {
   CLI::Option* option = nullptr;
   if (auto* const* is_on = std::get_if<bool*>(&declared.into)) {
     option = command.add_flag(declared.names, **is_on, declared.summary);
+  } else if (auto* const* on_or_off = std::get_if<Switch*>(&declared.into)) {
+    option = command.add_flag(declared.names, (*on_or_off)->is_given, declared.summary);
   } else if (auto* const* text = std::get_if<Text*>(&declared.into)) {
     option = command.add_option(declared.names, (*text)->value, declared.summary);
   } else if (auto* const* word = std::get_if<std::string*>(&declared.into)) {
     option = command.add_option(declared.names, **word, declared.summary);
   } else {
-    option = command.add_option(declared.names, *std::get<std::vector<std::string>*>(declared.into),
-                                declared.summary);
+    auto* const* texts = std::get_if<Texts*>(&declared.into);
+    auto& list =
+        texts != nullptr ? (*texts)->values : *std::get<std::vector<std::string>*>(declared.into);
+    option = command.add_option(declared.names, list, declared.summary);
     option->allow_extra_args(option->get_positional());
   }
   if (!declared.value_name.empty()) {
@@ -164,21 +168,65 @@ std::string written_name(const OptionDeclaration& option) {
   return option.names.substr(option.names.rfind(',') + 1);
 }
 
-// Says of each text where it stood, and reads the variables of those that are not given.
-void fill_in(const CommandDeclaration& declared, const config::Environment& environment) {
-  for (const OptionDeclaration& option : declared.options) {
-    auto* const* text = std::get_if<Text*>(&option.into);
-    if (text == nullptr) {
-      continue;
+Status read_switch(const std::string& text, const OptionDeclaration& option, Switch& into) {
+  const bool is_true = one_of(text, {"true", "1", "yes", "on"});
+  if (!is_true && !one_of(text, {"false", "0", "no", "off"})) {
+    return {Code::invalid, fmt::format("{} takes true or false, not `{}`", option.variable, text)};
+  }
+  into.is_on = is_true != option.variable_negates;
+  into.name = option.variable;
+  return {};
+}
+
+Status read_list(std::string_view text, const OptionDeclaration& option, Texts& into) {
+  while (true) {
+    const std::size_t comma = text.find(',');
+    if (text.empty() || comma == 0) {
+      return {Code::invalid, fmt::format("{} is a list with commas between its parts, and one of "
+                                         "them is empty",
+                                         option.variable)};
     }
-    (*text)->name = written_name(option);
-    if ((*text)->value.empty() && !option.variable.empty()) {
-      (*text)->value = environment(option.variable).value_or("");
-      if (!(*text)->value.empty()) {
-        (*text)->name = option.variable;
-      }
+    into.values.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) {
+      break;
+    }
+    text.remove_prefix(comma + 1);
+  }
+  into.name = option.variable;
+  return {};
+}
+
+// Says of one option where it stood, and reads its variable when it was not given. An empty text
+// or variable says nothing.
+Status fill_in(const OptionDeclaration& option, const config::Environment& environment) {
+  const std::string variable =
+      option.variable.empty() ? "" : environment(option.variable).value_or("");
+  if (auto* const* text = std::get_if<Text*>(&option.into)) {
+    const bool use_variable = (*text)->value.empty() && !variable.empty();
+    (*text)->name = use_variable ? option.variable : written_name(option);
+    (*text)->value = use_variable ? variable : (*text)->value;
+  } else if (auto* const* texts = std::get_if<Texts*>(&option.into)) {
+    (*texts)->name = written_name(option);
+    if ((*texts)->values.empty() && !variable.empty()) {
+      return read_list(variable, option, **texts);
+    }
+  } else if (auto* const* on_or_off = std::get_if<Switch*>(&option.into)) {
+    (*on_or_off)->name = written_name(option);
+    if ((*on_or_off)->is_given) {
+      (*on_or_off)->is_on = true;
+    } else if (!variable.empty()) {
+      return read_switch(variable, option, **on_or_off);
     }
   }
+  return {};
+}
+
+Result<Command> filled_in(const CommandDeclaration& declared,
+                          const config::Environment& environment) {
+  for (const OptionDeclaration& option : declared.options) {
+    KIFA_TRY(fill_in(option, environment));
+  }
+  return declared.finish();
 }
 
 Command help_about(const CLI::App& root, const std::string& topic) {
@@ -217,8 +265,7 @@ Command finished(const Parser& parser, const config::Environment& environment) {
     if (name != "kifa " + declared.name) {
       continue;
     }
-    fill_in(declared, environment);
-    Result<Command> command = declared.finish();
+    Result<Command> command = filled_in(declared, environment);
     if (!command) {
       return usage_error(command.status().message(), name + " --help");
     }

@@ -10,6 +10,7 @@ namespace kifa::cli {
 
 [[nodiscard]] int run(const Answer& answer);
 [[nodiscard]] int run(const DaemonCommand& command);
+[[nodiscard]] int run(const ConfigCommand& command);
 [[nodiscard]] int run(const RunCommand& command);
 [[nodiscard]] int run(const CheckCommand& command);
 [[nodiscard]] int run(const QueryCommand& command);

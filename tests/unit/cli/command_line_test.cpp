@@ -41,23 +41,26 @@ TEST_CASE("a daemon's flags become its command", "[cli]") {
     }
     const Command command = parse(words);
     const auto& daemon = std::get<DaemonCommand>(command);
-    CHECK(daemon.from_stdin);
-    CHECK(daemon.files == std::vector<std::string>{"a.log", "/b/*.log"});
-    CHECK(daemon.tcp_addresses == std::vector<std::string>{"127.0.0.1:0", "[::1]:0"});
-    CHECK(daemon.udp_addresses == std::vector<std::string>{"127.0.0.1:0", "unix:/a"});
-    CHECK(daemon.serial_devices == std::vector<std::string>{"/dev/ttyS0", "/dev/ttyUSB0,38400"});
-    CHECK(daemon.data_dir == "data");
-    CHECK(daemon.flush_mode == "normal");
-    CHECK(daemon.segment_size_mib == 4);
-    CHECK(daemon.plugin_paths == std::vector<std::string>{"/a", "/b"});
-    CHECK(daemon.run.log_level == "info");
-    CHECK(daemon.run.stop_timeout_ns == 10'000'000'000);
+    CHECK(daemon.deployment.from_stdin.value);
+    CHECK(daemon.deployment.files.value == std::vector<std::string>{"a.log", "/b/*.log"});
+    CHECK(daemon.deployment.tcp_addresses.value ==
+          std::vector<std::string>{"127.0.0.1:0", "[::1]:0"});
+    CHECK(daemon.deployment.udp_addresses.value ==
+          std::vector<std::string>{"127.0.0.1:0", "unix:/a"});
+    CHECK(daemon.deployment.serial_devices.value ==
+          std::vector<std::string>{"/dev/ttyS0", "/dev/ttyUSB0,38400"});
+    CHECK(daemon.deployment.data_dir.value == "data");
+    CHECK(daemon.deployment.flush_mode.value == "normal");
+    CHECK(daemon.deployment.segment_size_mib.value == 4);
+    CHECK(daemon.deployment.plugin_paths == std::vector<std::string>{"/a", "/b"});
+    CHECK(daemon.run.log_level.value == "info");
+    CHECK(daemon.run.stop_timeout_ns.value == 10'000'000'000);
   }
 }
 
 TEST_CASE("a stop has a time limit", "[cli]") {
   CHECK(std::get<RunCommand>(parse({"run", "f.yaml", "--stop-timeout", "1m30s"}))
-            .run.stop_timeout_ns == 90'000'000'000);
+            .run.stop_timeout_ns.value == 90'000'000'000);
   CHECK(std::get<Answer>(parse({"run", "f.yaml", "--stop-timeout", "2h"})).is_error);
   CHECK(std::get<Answer>(parse({"run", "f.yaml", "--stop-timeout", "soon"})).is_error);
 }
