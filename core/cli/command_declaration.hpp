@@ -60,6 +60,8 @@ struct CommandDeclaration {
 
 // Its name as one writes it, the longest: "--data-dir"; the name of an argument.
 [[nodiscard]] std::string written_name(const OptionDeclaration& option);
+// "-d" and "--data-dir".
+[[nodiscard]] std::vector<std::string> all_names(const OptionDeclaration& option);
 [[nodiscard]] bool is_switch(const OptionDeclaration& option);
 
 // What kifa is, in a sentence, and what stands below the list of its commands.
@@ -77,6 +79,7 @@ extern const char* const kFooter;
 [[nodiscard]] OptionDeclaration data_dir_option(Text& into);
 [[nodiscard]] OptionDeclaration plugin_path_option(std::vector<std::string>& into);
 [[nodiscard]] OptionDeclaration json_option(bool& into);
+[[nodiscard]] OptionDeclaration color_option(Text& into);
 
 // What flags and environment may say about a deployment.
 struct DeploymentTexts {
@@ -104,6 +107,7 @@ struct NumberRange {
   std::uint64_t most = 0;
 };
 [[nodiscard]] Status read_number(const Text& text, NumberRange range, std::uint64_t& into);
+[[nodiscard]] Status read_color(const Text& text, Color& into);
 [[nodiscard]] bool one_of(std::string_view word, std::initializer_list<std::string_view> choices);
 
 }  // namespace kifa::cli

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/cli/color.hpp"
+#include "core/cli/record_choice.hpp"
 #include "core/config/document.hpp"
 
 // What the person asked for, read from arguments and environment. The library that parses arguments
@@ -69,10 +71,20 @@ struct CheckCommand {
 struct QueryCommand {
   std::string data_dir;
   std::string format = "text";
-  std::uint64_t from_lsn = 1;
-  std::uint64_t to_lsn = 0;  // 0: as far as it goes
-  std::uint64_t limit = 0;   // 0: no limit
+  RecordChoice choice;
+  bool count = false;
   bool events = false;
+  Color color = Color::automatic;
+  std::vector<std::string> plugin_paths;
+};
+struct TailCommand {
+  std::string data_dir;
+  std::string format = "text";
+  RecordChoice choice;
+  bool is_only_new = false;  // nothing of what is there
+  bool follow = false;
+  bool events = false;
+  Color color = Color::automatic;
   std::vector<std::string> plugin_paths;
 };
 struct StatsCommand {
@@ -120,8 +132,8 @@ struct Answer {
 
 using Command =
     std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand, QueryCommand,
-                 StatsCommand, VerifyCommand, BackupCommand, PluginListCommand, PluginInfoCommand,
-                 SchemaCommand, ManualCommand, CompletionCommand>;
+                 TailCommand, StatsCommand, VerifyCommand, BackupCommand, PluginListCommand,
+                 PluginInfoCommand, SchemaCommand, ManualCommand, CompletionCommand>;
 
 // Reads the command line as command_declaration.hpp describes it. Flags come first, then the
 // environment; a value that makes no sense is an error wherever it stands.

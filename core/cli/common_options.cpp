@@ -31,7 +31,21 @@ std::vector<CommandDeclaration> all_commands() {
 }
 
 std::string written_name(const OptionDeclaration& option) {
-  return option.names.substr(option.names.rfind(',') + 1);
+  const std::vector<std::string> names = all_names(option);
+  return *std::max_element(
+      names.begin(), names.end(),
+      [](const std::string& one, const std::string& other) { return one.size() < other.size(); });
+}
+
+std::vector<std::string> all_names(const OptionDeclaration& option) {
+  std::vector<std::string> names;
+  std::string_view rest = option.names;
+  while (!rest.empty()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    names.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return names;
 }
 
 bool is_switch(const OptionDeclaration& option) {
@@ -55,6 +69,25 @@ OptionDeclaration plugin_path_option(std::vector<std::string>& into) {
 
 OptionDeclaration json_option(bool& into) {
   return {.names = "--json", .value_name = "", .summary = "Print JSON for machines", .into = &into};
+}
+
+OptionDeclaration color_option(Text& into) {
+  return {.names = "--color",
+          .value_name = "WHEN",
+          .summary = "Colours for events: auto (default, on a terminal), always or never",
+          .into = &into};
+}
+
+Status read_color(const Text& text, Color& into) {
+  if (text.value.empty() || text.value == "auto") {
+    return {};
+  }
+  if (text.value != "always" && text.value != "never") {
+    return {Code::invalid,
+            fmt::format("{} takes auto, always or never, not `{}`", text.name, text.value)};
+  }
+  into = text.value == "always" ? Color::always : Color::never;
+  return {};
 }
 
 Status read_data_dir(const Text& text, std::string& into) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -14,12 +16,6 @@ namespace {
 using Commands = std::vector<CommandDeclaration>;
 
 bool is_flag(const OptionDeclaration& option) { return option.names.starts_with('-'); }
-
-// "-d" of "-d,--data-dir"; empty: there is none.
-std::string short_name(const OptionDeclaration& option) {
-  const std::size_t comma = option.names.find(',');
-  return comma == std::string::npos ? "" : option.names.substr(0, comma);
-}
 
 // What a shell may complete the value of an option to.
 enum class Values : std::uint8_t { none, words, directories, files };
@@ -83,11 +79,12 @@ std::string bash_case(const Commands& commands, const CommandDeclaration& comman
       arguments = bash_action(option);
       continue;
     }
-    words.push_back(written_name(option));
+    const std::vector<std::string> names = all_names(option);
+    std::copy_if(names.begin(), names.end(), std::back_inserter(words),
+                 [](const std::string& name) { return name.starts_with("--"); });
     if (!is_switch(option)) {
-      const std::string other = short_name(option);
-      values += fmt::format("        {}{}) {}; return ;;\n", written_name(option),
-                            other.empty() ? "" : "|" + other, bash_action(option));
+      values +=
+          fmt::format("        {}) {}; return ;;\n", fmt::join(names, "|"), bash_action(option));
     }
   }
   words.emplace_back("--help");
@@ -158,9 +155,11 @@ std::string fish_option(const std::string& condition, const OptionDeclaration& o
     const std::string value = fish_value(option);
     return value == " -x" ? "" : fmt::format("complete -c kifa -n {}{}\n", condition, value);
   }
-  const std::string other = short_name(option);
-  return fmt::format("complete -c kifa -n {} -l {}{}{} -d {}\n", condition,
-                     written_name(option).substr(2), other.empty() ? "" : " -s " + other.substr(1),
+  std::string names;
+  for (const std::string& name : all_names(option)) {
+    names += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+  }
+  return fmt::format("complete -c kifa -n {}{}{} -d {}\n", condition, names,
                      is_switch(option) ? "" : fish_value(option), quoted(option.summary));
 }
 

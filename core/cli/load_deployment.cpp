@@ -8,6 +8,7 @@
 #include "core/config/diagnostics.hpp"
 #include "core/config/document.hpp"
 #include "core/config/parse_internal.hpp"
+#include "core/plugin/builtin_plugins.hpp"
 #include "core/plugin/catalog.hpp"
 
 namespace kifa::cli {
@@ -104,7 +105,7 @@ Result<std::unique_ptr<plugin::Registry>> open_registry(
   if (!search_path) {
     return search_path.status();
   }
-  return std::make_unique<plugin::Registry>(std::move(*search_path));
+  return std::make_unique<plugin::Registry>(std::move(*search_path), plugin::builtin_plugins());
 }
 
 }  // namespace kifa::cli

@@ -81,11 +81,8 @@ std::string synopsis(const CommandDeclaration& command) {
 // "-d, --data-dir DIR" with its fonts.
 std::string tag(const OptionDeclaration& option) {
   std::string tag;
-  std::string_view names = option.names;
-  while (!names.empty()) {
-    const std::size_t comma = std::min(names.find(','), names.size());
-    tag += fmt::format("{}\\fB{}\\fR", tag.empty() ? "" : ", ", plain(names.substr(0, comma)));
-    names.remove_prefix(std::min(comma + 1, names.size()));
+  for (const std::string& name : all_names(option)) {
+    tag += fmt::format("{}\\fB{}\\fR", tag.empty() ? "" : ", ", plain(name));
   }
   if (!option.value_name.empty()) {
     tag += fmt::format(" \\fI{}\\fR", plain(option.value_name));

@@ -1,7 +1,13 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "core/base/clock.hpp"
+#include "core/cli/choice_options.hpp"
+#include "core/cli/color.hpp"
 #include "core/cli/command_declaration.hpp"
 
 namespace kifa::cli {
@@ -10,65 +16,140 @@ namespace {
 struct QueryTexts {
   QueryCommand command;
   Text data_dir;
-  Text from_lsn;
-  Text to_lsn;
-  Text limit;
+  Text color;
+  ChoiceTexts choice;
 };
 
+// Appends the options of `more`.
+void add(std::vector<OptionDeclaration>& options, const std::vector<OptionDeclaration>& more) {
+  options.insert(options.end(), more.begin(), more.end());
+}
+
+Status check_events(const std::string& format) {
+  return one_of(format, {"text", "json"})
+             ? Status()
+             : Status(Code::invalid,
+                      fmt::format("--events works with --format text and json, not `{}`", format));
+}
+
 Result<Command> finish_query(const QueryTexts& texts) {
-  constexpr std::uint64_t kMost = (1ULL << 63U) - 1;  // the highest LSN of the format
   QueryCommand command = texts.command;
   KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
-  KIFA_TRY(read_number(texts.from_lsn, {.least = 1, .most = kMost}, command.from_lsn));
-  KIFA_TRY(read_number(texts.to_lsn, {.least = 1, .most = kMost}, command.to_lsn));
-  KIFA_TRY(read_number(texts.limit, {.least = 0, .most = kMost}, command.limit));
-  if (command.to_lsn != 0 && command.to_lsn < command.from_lsn) {
-    return Status(Code::invalid, fmt::format("--from-lsn {} is after --to-lsn {}: exchange them",
-                                             command.from_lsn, command.to_lsn));
-  }
-  if (command.events && !one_of(command.format, {"text", "json"})) {
-    return Status(Code::invalid, fmt::format("--events works with --format text and json, not `{}`",
-                                             command.format));
+  KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
+  KIFA_TRY(read_color(texts.color, command.color));
+  if (command.events) {
+    KIFA_TRY(check_events(command.format));
+    if (command.choice.is_reverse || command.count) {
+      return Status(Code::invalid,
+                    fmt::format("--events prints what happened between records, which {} does not "
+                                "print: give one of them",
+                                command.count ? "--count" : "--reverse"));
+    }
   }
   return command;
 }
 
 CommandDeclaration query_declaration() {
   const auto texts = std::make_shared<QueryTexts>();
+  std::vector<OptionDeclaration> options = {data_dir_option(texts->data_dir),
+                                            {.names = "-f,--format",
+                                             .value_name = "NAME",
+                                             .summary = "Formatter: text (default), json, ...",
+                                             .into = &texts->command.format}};
+  add(options, begin_options(texts->choice));
+  add(options, end_options(texts->choice));
+  add(options, filter_options(texts->choice));
+  add(options, order_options(texts->choice));
+  add(options,
+      {{.names = "--count",
+        .value_name = "",
+        .summary = "Print how many records there are instead of the records",
+        .into = &texts->command.count},
+       {.names = "--events",
+        .value_name = "",
+        .summary = "Print gaps and other events at their places too (formats text and json)",
+        .into = &texts->command.events},
+       color_option(texts->color),
+       plugin_path_option(texts->command.plugin_paths)});
+  return {.name = "query",
+          .alias = "",
+          .summary = "Print the records of a store",
+          .options = std::move(options),
+          .footer =
+              "\nExamples:\n"
+              "  kifa query -d ./data\n"
+              "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
+              "  kifa query -d ./data --from 1h30m --grep '\"status\":\"failed\"'\n"
+              "  kifa query -d ./data --from 2026-01-29 --to 2026-01-29 --source till-1/app\n"
+              "  kifa query -d ./data --last 5\n"
+              "\nReads also while a daemon writes the store, and changes nothing.",
+          .finish = [texts] { return finish_query(*texts); }};
+}
+
+struct TailTexts {
+  TailCommand command;
+  Text data_dir;
+  Text color;
+  Text lines;
+  ChoiceTexts choice;
+};
+
+Result<Command> finish_tail(const TailTexts& texts) {
+  constexpr std::uint64_t kLinesDefault = 10;
+  TailCommand command = texts.command;
+  KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
+  KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
+  KIFA_TRY(read_color(texts.color, command.color));
+  const bool has_begin =
+      !texts.choice.from_lsn.value.empty() || !texts.choice.from_time.value.empty();
+  command.choice.last = has_begin ? 0 : kLinesDefault;
+  KIFA_TRY(read_number(texts.lines, {.least = 0, .most = kLsnMax}, command.choice.last));
+  command.is_only_new = command.choice.last == 0 && !has_begin;
+  if (command.events) {
+    KIFA_TRY(check_events(command.format));
+  }
+  return command;
+}
+
+CommandDeclaration tail_declaration() {
+  const auto texts = std::make_shared<TailTexts>();
+  std::vector<OptionDeclaration> options = {
+      data_dir_option(texts->data_dir),
+      {.names = "-f,--follow",
+       .value_name = "",
+       .summary = "Go on with what comes, as soon as it is on the disk",
+       .into = &texts->command.follow},
+      {.names = "-n,--last",
+       .value_name = "N",
+       .summary = "Begin with the last N records (default 10; 0: only what comes); with --from or "
+                  "--from-lsn all from there",
+       .into = &texts->lines},
+      {.names = "--format",
+       .value_name = "NAME",
+       .summary = "Formatter: text (default), json, ...",
+       .into = &texts->command.format}};
+  add(options, begin_options(texts->choice));
+  add(options, filter_options(texts->choice));
+  add(options,
+      {{.names = "--events",
+        .value_name = "",
+        .summary = "Print gaps and other events at their places too (formats text and json)",
+        .into = &texts->command.events},
+       color_option(texts->color),
+       plugin_path_option(texts->command.plugin_paths)});
   return {
-      .name = "query",
+      .name = "tail",
       .alias = "",
-      .summary = "Print the records of a store",
-      .options = {data_dir_option(texts->data_dir),
-                  {.names = "-f,--format",
-                   .value_name = "NAME",
-                   .summary = "Formatter: text (default), json, ...",
-                   .into = &texts->command.format},
-                  {.names = "--from-lsn",
-                   .value_name = "N",
-                   .summary = "First record to print",
-                   .into = &texts->from_lsn},
-                  {.names = "--to-lsn",
-                   .value_name = "N",
-                   .summary = "Last record to print",
-                   .into = &texts->to_lsn},
-                  {.names = "-l,--limit",
-                   .value_name = "N",
-                   .summary = "Print at most N records (0: all)",
-                   .into = &texts->limit},
-                  {.names = "--events",
-                   .value_name = "",
-                   .summary =
-                       "Print gaps and other events at their places too (formats text and json)",
-                   .into = &texts->command.events},
-                  plugin_path_option(texts->command.plugin_paths)},
+      .summary = "Print the last records of a store, and those that come",
+      .options = std::move(options),
       .footer =
           "\nExamples:\n"
-          "  kifa query -d ./data\n"
-          "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
-          "  kifa query -d ./data --limit 5\n"
-          "\nReads also while a daemon writes the store, and changes nothing.",
-      .finish = [texts] { return finish_query(*texts); }};
+          "  kifa tail -d ./data\n"
+          "  kifa tail -f -d ./data --source till-1/app\n"
+          "  kifa tail -f -d ./data --format json --from-lsn 4712 | ./forward\n"
+          "\nFollows the store, whoever writes it, also when its daemon is stopped and started. "
+          "Changes nothing.",
+      .finish = [texts] { return finish_tail(*texts); }};
 }
 
 CommandDeclaration stats_declaration() {
@@ -91,7 +172,7 @@ CommandDeclaration stats_declaration() {
 }  // namespace
 
 std::vector<CommandDeclaration> reading_commands() {
-  return {query_declaration(), stats_declaration()};
+  return {query_declaration(), tail_declaration(), stats_declaration()};
 }
 
 }  // namespace kifa::cli

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What kifa prints of itself: schema, manual, completions, version. Other programs read it."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -221,15 +222,16 @@ class Installed(kifa_program.Case):
         self.assertRegex(facts["plugins"], r"ABI \d+\.\d+$")
 
     def test_the_build_made_what_is_installed(self):
-        share = pathlib.Path(kifa_program.build) / "share"
-        self.assertEqual(json.loads((share / "kifa.schema.json").read_text(encoding="utf-8")),
-                         json.loads(self.kifa("schema")))
-        for name, words in (("completion/kifa", "bash"), ("completion/_kifa", "zsh"),
-                            ("completion/kifa.fish", "fish")):
-            self.assertEqual((share / name).read_text(encoding="utf-8"),
-                             self.kifa("completion", words))
-        self.assertEqual((share / "man/man1/kifa-query.1").read_text(encoding="utf-8"),
-                         self.kifa("manual", "query"))
+        share = pathlib.Path(kifa_program.build) / "written" / "share"
+        for name, *words in (("bash-completion/completions/kifa", "completion", "bash"),
+                             ("zsh/vendor-completions/_kifa", "completion", "zsh"),
+                             ("fish/vendor_completions.d/kifa.fish", "completion", "fish"),
+                             ("kifa/kifa.schema.json", "schema")):
+            self.assertEqual((share / name).read_text(encoding="utf-8"), self.kifa(*words))
+        self.kifa("manual", "--directory", ".")
+        pages = {path.name + ".gz": path.read_bytes() for path in self.folder.glob("*.1")}
+        self.assertEqual({path.name: gzip.decompress(path.read_bytes())
+                          for path in (share / "man/man1").iterdir()}, pages)
 
 
 if __name__ == "__main__":

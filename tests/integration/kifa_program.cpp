@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -14,6 +15,11 @@
 #include "tests/support/catch.hpp"
 
 namespace kifa::test {
+
+std::string program_under_test() {
+  const char* delivery = std::getenv("KIFA_TEST_DELIVERY");
+  return delivery == nullptr ? KIFA_TEST_PROGRAM : delivery;
+}
 
 Launch kifa(std::vector<std::string> arguments) {
   Launch launch;
