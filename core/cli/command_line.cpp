@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/status.hpp"
+#include "core/cli/format_options.hpp"
 #include "core/config/options.hpp"
 
 #ifndef KIFA_VERSION
@@ -153,6 +154,12 @@ void add_reading_commands(CLI::App& root, Parsed& parsed) {
   add_data_dir(query, parsed.texts);
   query->add_option("-f,--format", parsed.query.format, "Formatter: text (default), json, ...")
       ->type_name("NAME");
+  query
+      ->add_option("--format-option", parsed.query.format_options,
+                   "An option of the formatter, as `kifa plugin info FORMAT` shows them. May be "
+                   "given several times")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   query->add_option("--from-lsn", parsed.texts.from_lsn, "First record to print")->type_name("N");
   query->add_option("--to-lsn", parsed.texts.to_lsn, "Last record to print")->type_name("N");
   query->add_option("-l,--limit", parsed.texts.limit, "Print at most N records (0: all)")
@@ -165,6 +172,7 @@ void add_reading_commands(CLI::App& root, Parsed& parsed) {
       "  kifa query -d ./data\n"
       "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
       "  kifa query -d ./data --limit 5\n"
+      "  kifa query -d ./data --format-option raw=true --format-option prefix=false\n"
       "\nReads also while a daemon writes the store, and changes nothing.");
 
   CLI::App* stats = root.add_subcommand("stats", "Print the figures of a store");
@@ -370,6 +378,7 @@ class Completion {
     QueryCommand& command = parsed_.query;
     constexpr std::uint64_t kMost = (1ULL << 63U) - 1;  // the highest LSN of the format
     KIFA_TRY(data_dir(command.data_dir));
+    KIFA_TRY(check_format_options(command.format_options));
     KIFA_TRY(number("--from-lsn", parsed_.texts.from_lsn, 1, kMost, command.from_lsn));
     KIFA_TRY(number("--to-lsn", parsed_.texts.to_lsn, 1, kMost, command.to_lsn));
     KIFA_TRY(number("--limit", parsed_.texts.limit, 0, kMost, command.limit));

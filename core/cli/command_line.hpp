@@ -42,6 +42,7 @@ struct CheckCommand {
 struct QueryCommand {
   std::string data_dir;
   std::string format = "text";
+  std::vector<std::string> format_options;  // NAME=VALUE
   std::uint64_t from_lsn = 1;
   std::uint64_t to_lsn = 0;  // 0: as far as it goes
   std::uint64_t limit = 0;   // 0: no limit

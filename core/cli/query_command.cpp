@@ -109,7 +109,8 @@ int run(const QueryCommand& command) {
     complain(registry.status().message());
     return configuration_exit_code(registry.status().code());
   }
-  const auto printer = RecordPrinter::open(**registry, command.format, STDOUT_FILENO);
+  const auto printer =
+      RecordPrinter::open(**registry, command.format, command.format_options, STDOUT_FILENO);
   if (!printer) {
     complain(printer.status().message());
     return configuration_exit_code(printer.status().code());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/status.hpp"
 #include "core/cli/output.hpp"
@@ -24,9 +25,12 @@ namespace kifa::cli {
 //          failure names it.
 class RecordPrinter final {
  public:
-  // Finds, configures (with its defaults) and starts the formatter `type`.
+  // Finds, configures and starts the formatter `type`; `options` are NAME=VALUE, see
+  // format_options.hpp.
   static Result<std::unique_ptr<RecordPrinter>> open(plugin::Registry& registry,
-                                                     const std::string& type, int descriptor);
+                                                     const std::string& type,
+                                                     const std::vector<std::string>& options,
+                                                     int descriptor);
   RecordPrinter(const RecordPrinter&) = delete;
   RecordPrinter& operator=(const RecordPrinter&) = delete;
   ~RecordPrinter() = default;
