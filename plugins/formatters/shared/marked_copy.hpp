@@ -100,20 +100,16 @@ __attribute__((target("ssse3,popcnt"))) char* copy_marked_ssse3(const std::uint8
       break;
     }
     const unsigned marks = bits(Rules::marks(block)) & used;
-    if (marks == 0) {
-      store(out, block);
-      out += count;
-    } else {
-      const __m128i low = load(kSpreading.from[marks & 0xFFU].data());
-      store(out, _mm_or_si128(_mm_shuffle_epi8(block, low),
-                              _mm_and_si128(_mm_cmplt_epi8(low, _mm_setzero_si128()), inserted)));
-      char* const behind = out + 8 + __builtin_popcount(marks & 0xFFU);
-      const __m128i high = load(kSpreading.from[marks >> 8U].data());
-      store(behind,
-            _mm_or_si128(_mm_shuffle_epi8(_mm_srli_si128(block, 8), high),
-                         _mm_and_si128(_mm_cmplt_epi8(high, _mm_setzero_si128()), inserted)));
-      out += count + static_cast<unsigned>(__builtin_popcount(marks));
-    }
+    // Also without marks: no branch that is taken every third time.
+    const __m128i low = load(kSpreading.from[marks & 0xFFU].data());
+    const __m128i high = load(kSpreading.from[marks >> 8U].data());
+    const unsigned low_marks = static_cast<unsigned>(__builtin_popcount(marks & 0xFFU));
+    store(out, _mm_or_si128(_mm_shuffle_epi8(block, low),
+                            _mm_and_si128(_mm_cmplt_epi8(low, _mm_setzero_si128()), inserted)));
+    store(out + 8 + low_marks,
+          _mm_or_si128(_mm_shuffle_epi8(_mm_srli_si128(block, 8), high),
+                       _mm_and_si128(_mm_cmplt_epi8(high, _mm_setzero_si128()), inserted)));
+    out += count + static_cast<unsigned>(__builtin_popcount(marks));
     at += count;
   }
   return out;
