@@ -10,6 +10,7 @@
 #include "core/store/job_thread.hpp"
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/retention.hpp"
 #include "core/store/table_format.hpp"
 
 namespace kifa::store {
@@ -42,7 +43,12 @@ void lose_missing_end(LogScan& scan, const LogScanOptions& options) {
 class ForwardPass final {
  public:
   ForwardPass(io::FileSystem& files, const LogScanOptions& options, LogScan& scan)
-      : files_(files), options_(options), scan_(scan) {}
+      : files_(files), options_(options), scan_(scan) {
+    const auto& manifest = scan.manifest.manifest;
+    if (!options.only_tail && (!manifest || manifest->clock.boot_id.empty())) {
+      first_clock_.emplace(manifest ? manifest->tables : std::vector<TableInfo>());
+    }
+  }
 
   Status run(std::size_t first) {
     const SegmentHeader& header = scan_.path[first].header;
@@ -224,6 +230,28 @@ class ForwardPass final {
     scan_.clean = (header.flags & kFrameClean) != 0;
     scan_.boot_ordinal = std::max(scan_.boot_ordinal, header.boot_ordinal);
     scan_.wall_minus_boot_ns = header.built_unix_ns - header.built_boot_ns;
+    note_clock(header);
+  }
+
+  void note_clock(const FrameHeader& header) {
+    if (!first_clock_) {
+      return;
+    }
+    if (header.boot_ordinal != clock_ordinal_) {
+      clock_ordinal_ = header.boot_ordinal;
+      frame_clock_.boot_id = stand_in_boot_id(header.boot_ordinal);
+    }
+    frame_clock_.unix_ns = header.built_unix_ns;
+    frame_clock_.boot_ns = header.built_boot_ns;
+    first_clock_->take(frame_clock_);
+  }
+
+  // The believed time belongs to a boot; that of the last frame is known by its name.
+  void keep_first_clock() {
+    scan_.first_clock = first_clock_->get();
+    if (scan_.first_clock.boot_id == frame_clock_.boot_id && clock_ordinal_ == scan_.boot_ordinal) {
+      scan_.first_clock.boot_id = scan_.boot_id;
+    }
   }
 
   void trim_covered() {
@@ -338,6 +366,9 @@ class ForwardPass final {
     }
     trim_covered();
     scan_.end = mark_;
+    if (first_clock_) {
+      keep_first_clock();
+    }
     lose_missing_end(scan_, options_);
   }
 
@@ -351,6 +382,9 @@ class ForwardPass final {
   bool ended_ = false;
   std::uint64_t durable_lsn_ = 0;
   std::optional<JobThread> ahead_;
+  std::optional<FirstClock> first_clock_;  // where the manifest has none
+  ClockFacts frame_clock_;
+  std::uint32_t clock_ordinal_ = 0;
 };
 
 // The checkpoints of what is in tables: the log goes on from them.

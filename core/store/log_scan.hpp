@@ -65,6 +65,9 @@ struct LogScan {
   std::uint32_t boot_ordinal = 0;     // of the last frame or header; 0: none
   std::string boot_id;
   std::int64_t wall_minus_boot_ns = 0;  // when the last frame was built
+  // Without one in the manifest: the time that frames and tables make believable. Not with
+  // only_tail.
+  TrustedClock first_clock;
   std::uint32_t flush_mode = 0;
   std::uint64_t highest_number = 0;     // of any segment file, whatever is in it
   std::vector<std::uint64_t> spares;    // never used or recycled, in order

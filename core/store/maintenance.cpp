@@ -68,9 +68,15 @@ Maintenance::Maintenance(Parts parts, CheckpointMap flushed_checkpoints)
       directory_(parts_.options.directory),
       flush_segments_(flush_segments_of(parts_.options)),
       compaction_(compaction_policy_of(parts_.options)),
+      first_clock_(parts_.first_clock),
       checkpoints_(std::move(flushed_checkpoints)),
       known_damages_(parts_.known_damages),
-      flushed_(parts_.keeper.current()->flushed.mark) {}
+      flushed_(parts_.keeper.current()->flushed.mark) {
+  // Its clock may go wrong before the first edit.
+  if (auto opened = next_trusted_clock(first_clock_, clock_facts(), false)) {
+    first_clock_ = std::move(*opened);
+  }
+}
 
 void Maintenance::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -189,8 +195,7 @@ EditFacts Maintenance::facts(std::uint64_t table_bytes, std::uint64_t other_byte
   facts.written_more = {.log = log_bytes - std::exchange(log_bytes_told_, log_bytes),
                         .tables = table_bytes,
                         .manifests = other_bytes};
-  facts.clock =
-      next_trusted_clock(parts_.keeper.current()->clock, clock_facts(), parts_.options.trust_clock);
+  facts.clock = next_clock();
   facts.highest_event = parts_.writer.durable_mark().next_event - 1;
   return facts;
 }
@@ -299,6 +304,14 @@ Status Maintenance::compact(const Manifest& manifest, const CompactionPlan& plan
     unreadable_tables_.insert(plan.inputs.begin(), plan.inputs.end());
   }
   return status;
+}
+
+std::optional<TrustedClock> Maintenance::next_clock() const {
+  const TrustedClock known = parts_.keeper.current()->clock;
+  const bool is_first = known.boot_id.empty();
+  auto next = next_trusted_clock(is_first ? first_clock_ : known, clock_facts(),
+                                 parts_.options.trust_clock);
+  return !next && is_first ? std::optional(first_clock_) : next;
 }
 
 ClockFacts Maintenance::clock_facts() const {

@@ -43,6 +43,7 @@ class Maintenance final {
     LogIndex& index;
     LogWriter& writer;
     std::vector<Damage> known_damages = {};  // of the log; they have their gap events
+    TrustedClock first_clock = {};           // LogScan::first_clock
   };
   // `flushed_checkpoints`: of everything before the manifest's flushed mark.
   Maintenance(Parts parts, CheckpointMap flushed_checkpoints);
@@ -70,6 +71,7 @@ class Maintenance final {
   [[nodiscard]] std::optional<CompactionPlan> next_compaction(const Manifest& manifest) const;
   [[nodiscard]] std::optional<RetentionAnswer> purge_due(const Manifest& manifest);
   Status purge(const Manifest& manifest, const RetentionAnswer& answer);
+  [[nodiscard]] std::optional<TrustedClock> next_clock() const;
   [[nodiscard]] ClockFacts clock_facts() const;
   [[nodiscard]] bool settle_due() const;
   bool settled(const char* what, const Status& status);
@@ -84,6 +86,7 @@ class Maintenance final {
   const std::string directory_;
   const std::uint64_t flush_segments_;
   const CompactionPolicy compaction_;
+  TrustedClock first_clock_;   // what is believed until an edit says more
   CheckpointMap checkpoints_;  // of what is flushed
   std::vector<Damage> known_damages_;
   std::set<std::uint64_t> unreadable_tables_;

@@ -38,8 +38,9 @@ class TableSettling final {
     highest = std::max(highest, named_manifest_version(scan_));
     KIFA_TRY(keep_rebuilt());
     KIFA_TRY(move_aside());
+    remove(scan_.leftovers);
     if (outdated_.empty()) {
-      remove_unknown();
+      remove(unknown_);
     }
     return {};
   }
@@ -166,15 +167,15 @@ class TableSettling final {
     return moved ? files_.sync_directory(options_.directory) : Status();
   }
 
-  // What a flush or a compaction had begun when the power went.
-  void remove_unknown() {
-    for (const std::string& name : unknown_) {
+  // What somebody had begun when the power went. It takes nothing of the disk budget any more.
+  void remove(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
       const auto info = files_.info(path_of(name));
       const Status removed = files_.remove(path_of(name));
       if (removed && info) {
         scan_.file_bytes -= std::min(scan_.file_bytes, info->bytes);
       }
-      ignore(removed, "it goes with the next edit");
+      ignore(removed, "a later edit or opening meets it again");
     }
   }
 

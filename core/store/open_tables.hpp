@@ -23,8 +23,8 @@ namespace kifa::store {
 // Files that no manifest knows are removed when the newest manifest is there and whole: a flush or
 // a compaction was cut short. Otherwise they may hold records that nothing else holds, and are
 // moved aside as NAME.orphan; damaged manifests are moved aside as NAME.damaged in any case. Every
-// such file, every table that is missing, and lost checkpoints are reported as errors. Takes what
-// was removed off scan.file_bytes.
+// such file, every table that is missing, and lost checkpoints are reported as errors. Unfinished
+// files (*.tmp) are removed. Takes what was removed off scan.file_bytes.
 //
 // Errors: `corrupt` with refuse_corruption, before anything was changed. A file that cannot be
 // moved

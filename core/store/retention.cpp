@@ -161,11 +161,31 @@ std::optional<TrustedClock> next_trusted_clock(const TrustedClock& trusted, cons
   if (now.is_synchronised || trusts_clock || trusted.boot_id.empty()) {
     return next;
   }
-  // A clock that went back is not taken over: the time after which it went wrong is not known.
-  if (is_plausible(trusted, now) && now.unix_ns >= trusted.unix_ns) {
+  const bool goes_on = is_plausible(trusted, now) && now.unix_ns >= trusted.unix_ns;
+  // Either this clock is wrong or the one that was believed, as the very first may have been. The
+  // earlier of the two makes nothing old.
+  const bool contradicts =
+      now.unix_ns >= kEarliestUnixNs && now.unix_ns < saturated_difference(trusted.unix_ns, kDayNs);
+  if (goes_on || contradicts) {
     return next;
   }
   return std::nullopt;
+}
+
+std::string stand_in_boot_id(std::uint32_t boot_ordinal) {
+  return fmt::format("{:036}", boot_ordinal);
+}
+
+FirstClock::FirstClock(const std::vector<TableInfo>& tables) {
+  if (!tables.empty() && tables.back().max_unix_ns >= kEarliestUnixNs) {
+    clock_ = {.unix_ns = tables.back().max_unix_ns, .boot_ns = 0, .boot_id = stand_in_boot_id(0)};
+  }
+}
+
+void FirstClock::take(const ClockFacts& then) {
+  if (auto next = next_trusted_clock(clock_, then, false)) {
+    clock_ = std::move(*next);
+  }
 }
 
 }  // namespace kifa::store

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/types.hpp"
 #include "core/store/manifest.hpp"
@@ -20,8 +21,10 @@
 //    since: within one boot what the boot clock counted, after another boot at least the time since
 //    that boot. How long the machine was off is unknown, so a machine without a time server that
 //    was off for more than a day waits for somebody to vouch for its clock.
-// A clock that is behind is harmless: it makes things younger. And even a believed clock costs no
-// more than one table a minute.
+// A clock that is behind is harmless: it makes things younger. When it is more than a day behind
+// the last believed time, but not before 2025 (a clock without battery), one of the two is wrong,
+// and the earlier one is believed from then on. And even a believed clock costs no more than one
+// table a minute.
 //
 // The times of records come from that clock too. A table whose newest record is dated before 2025
 // (a clock without battery) or more than a day ahead has no age of its own: it goes when a table
@@ -67,9 +70,28 @@ struct RetentionAnswer {
                                 bool trusts_clock = false);
 
 // What the next manifest is to hold as the last believed time; none: what it holds already. The
-// first time of all is taken as it is: it is then only the measure for later ones.
+// first time of all is taken as it is, until an earlier one contradicts it.
 [[nodiscard]] std::optional<TrustedClock> next_trusted_clock(const TrustedClock& trusted,
                                                              const ClockFacts& now,
                                                              bool trusts_clock = false);
+
+// Stands for the id of a boot of which only the ordinal is known.
+[[nodiscard]] std::string stand_in_boot_id(std::uint32_t boot_ordinal);
+
+// Where the manifest holds no believed time yet: what the tables (of a manifest that was lost) and
+// the frames of the log say of it, taken in one after the other.
+//
+// Threads: confined.
+class FirstClock final {
+ public:
+  explicit FirstClock(const std::vector<TableInfo>& tables);
+
+  // What the clocks said when something was written, oldest first.
+  void take(const ClockFacts& then);
+  [[nodiscard]] const TrustedClock& get() const { return clock_; }
+
+ private:
+  TrustedClock clock_;
+};
 
 }  // namespace kifa::store

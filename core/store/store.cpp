@@ -269,7 +269,6 @@ Status StoreImpl::start() {
   if (!carry) {
     return carry.error();
   }
-  const bool nothing_to_carry = carry->empty();
   const StoreId store_id = from->store_id;
   leave_note(*scan, *carry, store_id, *status_file);
   writer_ = std::make_unique<LogWriter>(options_, environment_, *pool_, *index_,
@@ -278,9 +277,6 @@ Status StoreImpl::start() {
                                              store_id, *pool_, *index_);
   make_maintenance(*scan);
   writer_->start(std::move(*carry));
-  if (nothing_to_carry || writer_->durable_lsn().next() == scan->end.next_lsn) {
-    recycle_dead(*scan);
-  }
   add_events(*scan);
   if (environment_.background_threads) {
     pool_->start([this] {
@@ -312,15 +308,15 @@ void StoreImpl::leave_note(const LogScan& scan, const std::vector<LogWriter::Car
 void StoreImpl::make_maintenance(const LogScan& scan) {
   std::vector<Damage> known = scan.damages;
   known.insert(known.end(), scan.known_damages.begin(), scan.known_damages.end());
-  maintenance_ =
-      std::make_unique<Maintenance>(Maintenance::Parts{.options = options_,
-                                                       .environment = environment_,
-                                                       .keeper = *keeper_,
-                                                       .pool = *pool_,
-                                                       .index = *index_,
-                                                       .writer = *writer_,
-                                                       .known_damages = std::move(known)},
-                                    scan.flushed_checkpoints);
+  maintenance_ = std::make_unique<Maintenance>(Maintenance::Parts{.options = options_,
+                                                                  .environment = environment_,
+                                                                  .keeper = *keeper_,
+                                                                  .pool = *pool_,
+                                                                  .index = *index_,
+                                                                  .writer = *writer_,
+                                                                  .known_damages = std::move(known),
+                                                                  .first_clock = scan.first_clock},
+                                               scan.flushed_checkpoints);
 }
 
 // Without threads the steps behind the log are taken between appends.
@@ -344,14 +340,19 @@ Status StoreImpl::close() {
   return status;
 }
 
-// The segments that hold the log up to `mark`, and before them those that only the manifest before
-// the newest one needs.
+// Whether a segment off the path is kept until the next manifest is durable: the one before the
+// newest may need it.
+bool is_kept_for_manifest(const LogScan& scan, std::uint64_t number) {
+  const auto& previous = scan.manifest.previous;
+  return number < scan.flushed().mark.at.segment &&
+         (scan.manifest.is_fallback() || (previous && number >= previous->flushed.mark.at.segment));
+}
+
+// The segments that hold the log up to `mark`, and before them those that are kept for a manifest.
 std::vector<LogSegment> StoreImpl::segments_in_use(const LogScan& scan, const LogMark& mark) const {
   std::vector<LogSegment> segments;
-  const auto& previous = scan.manifest.previous;
   for (const std::uint64_t number : scan.dead) {
-    if (number < scan.flushed().mark.at.segment && previous &&
-        number >= previous->flushed.mark.at.segment) {
+    if (is_kept_for_manifest(scan, number)) {
       LogSegment segment;
       segment.header.number = number;
       segment.header.segment_bytes = scan.segment_file_bytes.at(number);
@@ -409,10 +410,6 @@ void StoreImpl::tell_about(const LogScan& scan) {
             scan.foreign.size() == 1 ? "1 file" : fmt::format("{} files", scan.foreign.size()),
             names, scan.foreign.size() > kToldMax ? ", ..." : ""));
   }
-  for (const std::string& name : scan.leftovers) {
-    ignore(environment_.files.remove(fmt::format("{}/{}", options_.directory, name)),
-           "an unfinished file is in nobody's way");
-  }
 }
 
 Status StoreImpl::make_pool(const LogScan& scan) {
@@ -436,8 +433,10 @@ Status StoreImpl::make_pool(const LogScan& scan) {
       pool_->add(number);
     } else {
       KIFA_TRY(environment_.files.remove(segment_path(options_.directory, number)));
+      pool_->add_bytes(-static_cast<std::int64_t>(scan.segment_file_bytes.at(number)));
     }
   }
+  recycle_dead(scan);  // before anything new is made: with a disk budget there is room for one only
   if (!pool_->has_spare()) {
     const Result<bool> made = pool_->make_one();
     if (!made && made.error().code() != Code::no_space) {
@@ -524,12 +523,9 @@ void StoreImpl::recycle_dead(const LogScan& scan) {
   if (!scan.damages.empty()) {
     return;
   }
-  const auto& previous = scan.manifest.previous;
   for (const std::uint64_t number : scan.dead) {
-    if (number < scan.flushed().mark.at.segment &&
-        (scan.manifest.is_fallback() ||
-         (previous && number >= previous->flushed.mark.at.segment))) {
-      continue;  // it goes when the next manifest is durable
+    if (is_kept_for_manifest(scan, number)) {
+      continue;
     }
     const Status status = pool_->recycle(number, scan.segment_file_bytes.at(number));
     if (!status) {

@@ -22,6 +22,7 @@ sdk::Status Connections::open(Limits limits) {
 
 void Connections::close() {
   connections_.clear();
+  settling_ = 0;
   silence_.clear();
   sending_.clear();
   ending_.clear();
@@ -65,6 +66,7 @@ void Connections::stop_reading(Connection& connection) {
   if (!std::exchange(connection.input_ended, true)) {
     input_.remove(connection.channel.fd());
     silence_.erase(connection.silence);
+    ++settling_;
   }
 }
 
@@ -158,6 +160,7 @@ void Connections::release(std::uint64_t stream) {
   }
   stop_reading(*connection);
   connection->is_released = true;
+  --settling_;
   if (!connection->is_sending) {
     forget(*connection);
   }

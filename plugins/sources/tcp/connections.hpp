@@ -67,6 +67,8 @@ class Connections final {
   Connection* add(std::uint64_t stream, Channel channel, std::string peer);
   Connection* find(std::uint64_t stream);
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
+  // Those whose peer has ended, and which stay only until the host has settled their records.
+  [[nodiscard]] std::size_t settling() const { return settling_; }
   template <class Visit>
   void for_each(Visit visit) {
     for (auto& [stream, connection] : connections_) {
@@ -118,6 +120,7 @@ class Connections final {
   Epoll input_;   // listeners, and connections that are read
   Epoll output_;  // connections for which an answer waits
   std::unordered_map<std::uint64_t, Connection> connections_;
+  std::size_t settling_ = 0;
   std::list<std::uint64_t> silence_;  // streams that are read, the longest silent first
   std::set<std::uint64_t> sending_;
   std::deque<std::uint64_t> ending_;

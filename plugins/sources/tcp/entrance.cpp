@@ -10,7 +10,9 @@ namespace kifa::plugins::tcp_source {
 
 namespace {
 
-constexpr int kAcceptsMax = 64;         // of one listener in one round
+// Of one listener in one round: fewer than the connections that have their turn in it, so that ends
+// are seen faster than places are taken.
+constexpr int kAcceptsMax = 16;
 constexpr int kDrainAcceptsMax = 4096;  // more than a queue of listen() holds
 // Descriptors that are left to the rest of kifa: a store without one cannot go on.
 constexpr std::size_t kDescriptorsForOthers = 64;
@@ -54,6 +56,7 @@ void Entrance::close() {
   acceptor_.close();
   tls_.reset();
   rest_until_ns_ = kNever;
+  waits_for_place_ = false;
 }
 
 void Entrance::limit_connections() {
@@ -97,9 +100,17 @@ sdk::Status Entrance::ready(std::uint64_t number, sdk::Emitter out) {
 void Entrance::look_at_time() {
   if (rest_until_ns_ != kNever && host_.now_mono_ns() >= rest_until_ns_) {
     rest_until_ns_ = kNever;
-    listen(EPOLLIN);
+    if (!waits_for_place_) {
+      listen(EPOLLIN);
+    }
   }
   refused_.add(static_cast<double>(handshakes_.end_overdue()));
+}
+
+void Entrance::look_for_place() {
+  if (std::exchange(waits_for_place_, false) && rest_until_ns_ == kNever) {
+    listen(EPOLLIN);
+  }
 }
 
 std::int64_t Entrance::next_time() const {
@@ -117,11 +128,24 @@ void Entrance::let_in_last(sdk::Emitter out) {
   rest_until_ns_ = kNever;
 }
 
+bool Entrance::is_full() const {
+  return connections_.size() + handshakes_.size() >= connections_max_;
+}
+
+// The kernel keeps who comes meanwhile, and what they send.
+void Entrance::wait_for_place() {
+  waits_for_place_ = true;
+  listen(0);
+}
+
 sdk::Status Entrance::let_in(const Listener& listener, int most, sdk::Emitter out) {
   for (int i = 0; i < most; ++i) {
+    if (is_full() && connections_.settling() > 0 && !out.draining()) {
+      wait_for_place();
+      return {};
+    }
     Acceptor::Peer peer;
-    const bool is_full = connections_.size() + handshakes_.size() >= connections_max_;
-    switch (acceptor_.accept(listener, is_full, peer)) {
+    switch (acceptor_.accept(listener, is_full(), peer)) {
       case Acceptor::Outcome::accepted:
         if (tls_ != nullptr && !listener.address().is_unix()) {
           refused_.add(static_cast<double>(handshakes_.begin(*tls_, std::move(peer))));

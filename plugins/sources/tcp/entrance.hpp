@@ -22,6 +22,9 @@ namespace kifa::plugins::tcp_source {
 //
 // Unix sockets have no TLS: nobody can listen in on them.
 //
+// When all places are taken, who comes is turned away; but while some of them are of peers that
+// have ended, and are held until the store has their records, who comes waits at the door instead.
+//
 // Threads: confined.
 // Errors:  open() as Acceptor::open and TlsContext::open; ready() UNAVAILABLE when a listener is
 //          broken.
@@ -46,6 +49,8 @@ class Entrance final {
   sdk::Status ready(std::uint64_t number, sdk::Emitter out);
   // What time brings: listeners that rested, handshakes that take too long.
   void look_at_time();
+  // After a connection was released: who waits at the door may have a place now.
+  void look_for_place();
   [[nodiscard]] std::int64_t next_time() const;
 
   // Lets in who is at the door, and closes it.
@@ -56,6 +61,8 @@ class Entrance final {
  private:
   void limit_connections();
   void listen(std::uint32_t events, bool is_new = false);
+  [[nodiscard]] bool is_full() const;
+  void wait_for_place();
   sdk::Status let_in(const Listener& listener, int most, sdk::Emitter out);
   void go_on(std::uint64_t number, sdk::Emitter out);
   void open_stream(Handshakes::Proved proved, sdk::Emitter out);
@@ -71,6 +78,7 @@ class Entrance final {
   std::unique_ptr<TlsContext> tls_;  // null: without
   Handshakes handshakes_;
   std::int64_t rest_until_ns_ = Connections::kNever;  // listeners are not looked at
+  bool waits_for_place_ = false;                      // nor are they then
   std::uint64_t last_stream_ = 0;
 };
 

@@ -135,7 +135,10 @@ class Tcp final : public sdk::Source {
   sdk::Status reply(std::uint64_t stream, sdk::Bytes bytes) override {
     return connections_.reply(stream, bytes);
   }
-  void release(std::uint64_t stream) override { connections_.release(stream); }
+  void release(std::uint64_t stream) override {
+    connections_.release(stream);
+    entrance_.look_for_place();
+  }
 
  private:
   // Bytes that were read and not yet taken by the host; in buffer_.

@@ -169,6 +169,36 @@ TEST_CASE("one connection too many is turned away at once and told once", "[plug
   CHECK(source.warnings("(and 2 times more before)") == 1);
 }
 
+TEST_CASE("who comes while ended connections wait for the store waits with them",
+          "[plugins][tcp][W34]") {
+  TcpSource source(TcpSource::Texts{{"max_connections", "2"}});
+  source.require_start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back(source.address());
+    clients.back().end();
+  }
+  source.poll_until([&] { return source.ended() == 2; });
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(source.address());
+    REQUIRE(clients.back().send("a sale\n"));
+  }
+  CHECK(source.poll() == KIFA_AGAIN);
+  CHECK(source.out.streams.size() == 2);
+  CHECK_FALSE(source.is_ready());  // to be woken for a door that stays shut would be a busy loop
+
+  // Each one that the store has settled makes place for one, in the order in which they came.
+  for (std::uint64_t place = 1; place <= 2; ++place) {
+    source.release(place);
+    CHECK(source.is_ready());
+    source.poll_until([&] { return source.bytes_of(place + 2) == "a sale\n"; });
+  }
+  // Now all places are of peers that stay: who is still at the door is turned away.
+  source.poll_until([&] { return source.host.metric("connections_refused") == 1; });
+  CHECK(source.out.streams.size() == 4);
+  CHECK(clients.back().receive().empty());
+}
+
 TEST_CASE("who is not in `allow` is turned away", "[plugins][tcp][W35]") {
   TcpSource source(TcpSource::Texts{{"allow", "127.0.0.1,10.0.0.0/8"}});
   source.require_start();

@@ -194,6 +194,38 @@ TEST_CASE("a clock that jumps far ahead removes nothing by age", "[store][retent
   fixture.require_records(1, 300);
 }
 
+TEST_CASE("a clock that jumps before the first table is made removes nothing by age",
+          "[store][retention]") {
+  const bool restarts = GENERATE(false, true);
+  const bool reboots = GENERATE(false, true);
+  CAPTURE(restarts, reboots);
+  TablesFixture fixture;
+  fixture.options.retention_age = std::chrono::days(30);
+  fixture.options.memtable_flush_bytes = 64_MiB;
+  auto store = fixture.open();
+  fixture.append(*store, 1, 300);
+  constexpr std::int64_t kEightyYearsNs = 80LL * 365 * 86'400 * 1'000'000'000;
+  fixture.clock.set_unix_ns(fixture.clock.now_unix_ns() + kEightyYearsNs);
+  if (restarts) {
+    store.reset();
+    if (reboots) {
+      fixture.clock.reboot("b0071d00-0000-4000-8000-000000000002");
+    }
+    fixture.options.memtable_flush_bytes = 1_MiB;
+    store = fixture.open();
+  }
+  fixture.append(*store, 301, 900);
+  REQUIRE(store->close().is_ok());
+  store = fixture.open();
+  for (int minute = 0; minute < 10; ++minute) {
+    fixture.clock.advance(std::chrono::minutes(1));
+    fixture.work(*store);
+  }
+  CHECK(fixture.stats().manifest_version > 0);  // there are tables
+  CHECK(fixture.stats().purged_through.value == 0);
+  fixture.require_records(1, 900);
+}
+
 TEST_CASE("a flush may end with the very frame that fills a piece", "[store][tables]") {
   TablesFixture fixture;
   fixture.options.segment_bytes = 64_MiB;

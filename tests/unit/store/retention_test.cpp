@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kHour = 3'600'000'000'000;
 constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kYear2025 = 1'735'689'600'000'000'000;
 constexpr std::int64_t kYear2106 = 4'291'747'200'000'000'000;
 
 // One table for each of these ages in days, oldest first, with 10 records and 1300 bytes each, and
@@ -150,7 +151,7 @@ TEST_CASE("the trusted time follows a clock that is believed", "[store][retentio
   REQUIRE(next.has_value());
   CHECK(next->unix_ns == shop.clock.now_unix_ns());
   CHECK(next->boot_ns == shop.clock.now_boot_ns());
-  shop.clock.jump_wall(-48h);
+  shop.clock.jump_wall(-20h);
   CHECK_FALSE(next_trusted_clock(shop.manifest.clock, shop.now()).has_value());
   shop.clock.set_synchronised(true);
   next = next_trusted_clock(shop.manifest.clock, shop.now());
@@ -160,6 +161,30 @@ TEST_CASE("the trusted time follows a clock that is believed", "[store][retentio
   CHECK(next_trusted_clock({}, shop.now()).has_value());
   shop.clock.set_unix_ns(kYear2106);
   CHECK(next_trusted_clock(shop.manifest.clock, shop.now(), true).has_value());
+}
+
+TEST_CASE("a first clock that was wrong removes nothing when it comes back", "[store][retention]") {
+  Shop shop({1});
+  const std::int64_t today = shop.clock.now_unix_ns();
+  shop.clock.set_unix_ns(kYear2106);
+  shop.manifest.clock = *next_trusted_clock({}, shop.now());  // nothing said otherwise then
+  shop.clock.set_unix_ns(today);
+  const auto earlier = next_trusted_clock(shop.manifest.clock, shop.now());
+  REQUIRE(earlier.has_value());
+  CHECK(earlier->unix_ns == today);
+  shop.manifest.clock = *earlier;
+  CHECK(is_plausible(shop.manifest.clock, shop.now()));
+  shop.clock.set_unix_ns(kYear2106);
+  CHECK(shop.ask().tables == 0);
+  CHECK_FALSE(shop.ask().paused.empty());
+}
+
+TEST_CASE("a clock without battery does not change what is believed", "[store][retention]") {
+  Shop shop({1});
+  shop.clock.set_unix_ns(kYear2025 - 1);
+  CHECK_FALSE(next_trusted_clock(shop.manifest.clock, shop.now()).has_value());
+  shop.clock.set_unix_ns(kYear2025);
+  CHECK(next_trusted_clock(shop.manifest.clock, shop.now()).has_value());
 }
 
 TEST_CASE("tables beyond the size go at once, the newest never", "[store][retention]") {

@@ -309,6 +309,61 @@ TEST_CASE("changing the flush mode keeps everything and is recorded", "[store]")
   CHECK(contents.events[0].text == "flush mode cautious to normal");
 }
 
+// A file of zeros beside the store's own.
+void put_file(io::FileSystem& files, const std::string& path, std::size_t bytes) {
+  auto file =
+      files.open(path, {.access = io::Access::read_write, .create = true, .exclusive = true});
+  REQUIRE(file.has_value());
+  const std::vector<std::byte> zeros(bytes);
+  REQUIRE((*file)->write_at(zeros, 0, io::WriteMode::buffered).has_value());
+}
+
+TEST_CASE("unfinished files of a killed writer take nothing of the budget", "[store][W18]") {
+  StoreFixture fixture;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  REQUIRE(fixture.open()->close().is_ok());
+  put_file(fixture.files, "/store/" + segment_file_name(9) + ".tmp", 6_MiB);
+  auto store = fixture.open();
+  const std::string payload(50'000, 'x');
+  for (int i = 0; i < 50; ++i) {  // more than the two segments that are there hold
+    REQUIRE(append_text(*store, payload));
+  }
+  CHECK(fixture.reports.empty());
+}
+
+TEST_CASE("what a recovery has to write again finds room in segments that are done with",
+          "[store][W18]") {
+  StoreFixture fixture;
+  fixture.options.memtable_flush_bytes = 64_KiB;
+  fixture.options.flush_mode = FlushMode::normal;
+  auto store = fixture.open();
+  const std::string payload(50'000, 'x');
+  for (int i = 0; i < 60; ++i) {  // into the third segment
+    REQUIRE(append_text(*store, payload));
+  }
+  for (int i = 0; i < 3; ++i) {  // until no manifest that is left needs the first two
+    fixture.clock.advance(std::chrono::seconds(2));
+    while (store->tick()) {
+    }
+  }
+  RecordView record;
+  record.payload = as_byte_view("unsynced");
+  REQUIRE(store->append(
+      {.pipeline = "p", .source = "s", .records = {&record, 1}, .checkpoints = {}, .events = {}},
+      {}));
+  const auto image = io::kill_after(fixture.files.trace(), fixture.files.event_count() - 1, 1);
+  // No spare is left, and an earlier opening could not give back what is in tables.
+  REQUIRE(image->remove("/store/" + segment_file_name(5)).is_ok());
+  put_file(*image, "/store/" + segment_file_name(1), 4_MiB);
+  put_file(*image, "/store/" + segment_file_name(2), 1_MiB);
+  put_file(*image, "/store/" + segment_file_name(3), 1_MiB);
+  fixture.options.disk_budget_bytes = 8_MiB;
+  auto reopened = Store::open(fixture.options, fixture.environment(*image));
+  REQUIRE(reopened.has_value());
+  (*reopened)->tick();
+  CHECK((*reopened)->durable_lsn().value == 61);
+}
+
 TEST_CASE("a full budget blocks input, loses nothing, and more room lets it go on [W18]",
           "[store][W18]") {
   StoreFixture fixture;
