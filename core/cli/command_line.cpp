@@ -4,13 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
-#include <string_view>
 #include <utility>
+#include <variant>
 
 #include "core/base/status.hpp"
-#include "core/cli/format_options.hpp"
-#include "core/config/options.hpp"
+#include "core/cli/command_declaration.hpp"
 
 #ifndef KIFA_VERSION
 #error "the build defines KIFA_VERSION"
@@ -18,9 +16,6 @@
 
 namespace kifa::cli {
 namespace {
-
-constexpr std::uint64_t kSegmentSizeMibMax = 1024;
-constexpr std::int64_t kStopTimeoutMax = 3'600'000'000'000;  // an hour
 
 constexpr const char* kSummary =
     "Takes records from devices in, keeps them through power loss, gives them back.";
@@ -34,212 +29,57 @@ constexpr const char* kRootFooter =
     "Exit codes: 0 success, 64 usage, 65 damaged or newer data, 69 locked or not there,\n"
     "74 input/output error, 78 configuration, 130/143 ended by SIGINT/SIGTERM.";
 
-// The texts of the flags, before they are checked.
-struct Texts {
-  std::string data_dir, flush_mode, segment_size_mib, from_lsn, to_lsn, limit, log_level,
-      stop_timeout;
-};
-
-// Everything that CLI11 fills in; the options point into it.
-struct Parsed {
-  Texts texts;
-  DaemonCommand daemon;
-  RunCommand run;
-  CheckCommand check;
-  QueryCommand query;
-  StatsCommand stats;
-  VerifyCommand verify;
-  BackupCommand backup;
-  PluginListCommand plugin_list;
-  PluginInfoCommand plugin_info;
-  CompletionCommand completion;
-  std::string help_topic;
-};
-
-void add_data_dir(CLI::App* command, Texts& texts) {
-  command->add_option("-d,--data-dir", texts.data_dir, "Directory of the store (or KIFA_DATA_DIR)")
-      ->type_name("DIR");
+// Every command that there is, in the order of the help.
+std::vector<CommandDeclaration> all_commands() {
+  std::vector<CommandDeclaration> all = running_commands();
+  for (const auto family : {reading_commands, keeping_commands, other_commands}) {
+    for (CommandDeclaration& command : family()) {
+      all.push_back(std::move(command));
+    }
+  }
+  return all;
 }
 
-void add_plugin_path(CLI::App* command, std::vector<std::string>& paths) {
-  command
-      ->add_option("--plugin-path", paths,
-                   "Folder with plugins, absolute; looked at first. May be given several times")
-      ->type_name("DIR")
-      ->allow_extra_args(false);
+void add_option(CLI::App& command, const OptionDeclaration& declared) {
+  CLI::Option* option = nullptr;
+  if (auto* const* is_on = std::get_if<bool*>(&declared.into)) {
+    option = command.add_flag(declared.names, **is_on, declared.summary);
+  } else if (auto* const* on_or_off = std::get_if<Switch*>(&declared.into)) {
+    option = command.add_flag(declared.names, (*on_or_off)->is_given, declared.summary);
+  } else if (auto* const* text = std::get_if<Text*>(&declared.into)) {
+    option = command.add_option(declared.names, (*text)->value, declared.summary);
+  } else if (auto* const* word = std::get_if<std::string*>(&declared.into)) {
+    option = command.add_option(declared.names, **word, declared.summary);
+  } else {
+    auto* const* texts = std::get_if<Texts*>(&declared.into);
+    auto& list =
+        texts != nullptr ? (*texts)->values : *std::get<std::vector<std::string>*>(declared.into);
+    option = command.add_option(declared.names, list, declared.summary);
+    option->allow_extra_args(option->get_positional());
+  }
+  if (!declared.value_name.empty()) {
+    option->type_name(declared.value_name);
+  }
+  option->required(declared.required);
 }
 
-void add_run_flags(CLI::App* command, Texts& texts) {
-  command
-      ->add_option("--log-level", texts.log_level,
-                   "Least important message to show: debug, info (default), warn or error (or "
-                   "KIFA_LOG)")
-      ->type_name("LEVEL");
-  command
-      ->add_option("--stop-timeout", texts.stop_timeout,
-                   "How long a stop may take to store what is under way (default 10s)")
-      ->type_name("TIME");
-}
-
-void add_json(CLI::App* command, bool& json) {
-  command->add_flag("--json", json, "Print JSON for machines");
-}
-
-void add_running_commands(CLI::App& root, Parsed& parsed) {
-  CLI::App* daemon = root.add_subcommand("daemon", "Take records in and store them");
-  daemon->alias("ingest");
-  daemon->add_flag("--stdin", parsed.daemon.from_stdin, "Read lines from standard input");
-  daemon
-      ->add_option("--file", parsed.daemon.files,
-                   "Read lines from this file, also while it is rotated; a quoted pattern such as "
-                   "'/var/log/pos/*.log' stands for several. May be given several times")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  daemon
-      ->add_option("--tcp", parsed.daemon.tcp_addresses,
-                   "Take lines over TCP at this address, such as 127.0.0.1:5140 or [::1]:5140, or "
-                   "unix:/PATH. May be given several times")
-      ->type_name("ADDRESS")
-      ->allow_extra_args(false);
-  daemon
-      ->add_option("--udp", parsed.daemon.udp_addresses,
-                   "Take datagrams at this address, each a record: 127.0.0.1:5140, a multicast "
-                   "group or unix:/PATH. May be given several times")
-      ->type_name("ADDRESS")
-      ->allow_extra_args(false);
-  daemon
-      ->add_option("--serial", parsed.daemon.serial_devices,
-                   "Take lines from this serial port, such as /dev/ttyS0 or /dev/ttyUSB0,38400 "
-                   "(9600 bps otherwise); 8 data bits, no parity. May be given several times")
-      ->type_name("DEVICE[,BAUD]")
-      ->allow_extra_args(false);
-  add_data_dir(daemon, parsed.texts);
-  daemon
-      ->add_option("--flush-mode", parsed.texts.flush_mode,
-                   "When data reaches the disk: normal, cautious (default) or emergency "
-                   "(or KIFA_FLUSH_MODE)")
-      ->type_name("MODE");
-  daemon
-      ->add_option("--segment-size-mib", parsed.texts.segment_size_mib,
-                   "Size of one file of the log, a power of two (default 16, or "
-                   "KIFA_SEGMENT_SIZE_MIB)")
-      ->type_name("N");
-  add_plugin_path(daemon, parsed.daemon.plugin_paths);
-  add_run_flags(daemon, parsed.texts);
-  daemon->footer(
-      "\nExamples:\n"
-      "  kifa daemon --file /var/log/pos.log -d /var/lib/kifa\n"
-      "  kifa daemon --stdin -d ./data --flush-mode normal < receipts.txt\n"
-      "  kifa daemon --tcp 127.0.0.1:5140 --udp 127.0.0.1:5140 -d ./data\n"
-      "  kifa daemon --serial /dev/ttyUSB0,38400 -d ./data\n"
-      "\nEnds with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.");
-
-  CLI::App* run = root.add_subcommand("run", "Run the pipelines of a YAML file");
-  run->add_option("FILE", parsed.run.file, "The YAML file")->required();
-  add_plugin_path(run, parsed.run.plugin_paths);
-  add_run_flags(run, parsed.texts);
-  run->footer("\nExample:\n  kifa run configs/minimal.yaml");
-
-  CLI::App* check =
-      root.add_subcommand("check", "Validate YAML files without touching anything else");
-  check->add_option("FILE", parsed.check.files, "The YAML files")->required();
-  add_plugin_path(check, parsed.check.plugin_paths);
-  check->footer(
-      "\nExample:\n  kifa check configs/minimal.yaml\n"
-      "\nTells all errors at once, with their places; exit code 78 when there are any.");
-}
-
-void add_reading_commands(CLI::App& root, Parsed& parsed) {
-  CLI::App* query = root.add_subcommand("query", "Print the records of a store");
-  add_data_dir(query, parsed.texts);
-  query->add_option("-f,--format", parsed.query.format, "Formatter: text (default), json, ...")
-      ->type_name("NAME");
-  query
-      ->add_option("--format-option", parsed.query.format_options,
-                   "An option of the formatter, as `kifa plugin info FORMAT` shows them. May be "
-                   "given several times")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  query->add_option("--from-lsn", parsed.texts.from_lsn, "First record to print")->type_name("N");
-  query->add_option("--to-lsn", parsed.texts.to_lsn, "Last record to print")->type_name("N");
-  query->add_option("-l,--limit", parsed.texts.limit, "Print at most N records (0: all)")
-      ->type_name("N");
-  query->add_flag("--events", parsed.query.events,
-                  "Print gaps and other events at their places too (formats text and json)");
-  add_plugin_path(query, parsed.query.plugin_paths);
-  query->footer(
-      "\nExamples:\n"
-      "  kifa query -d ./data\n"
-      "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
-      "  kifa query -d ./data --limit 5\n"
-      "  kifa query -d ./data --format-option raw=true --format-option prefix=false\n"
-      "\nReads also while a daemon writes the store, and changes nothing.");
-
-  CLI::App* stats = root.add_subcommand("stats", "Print the figures of a store");
-  add_data_dir(stats, parsed.texts);
-  add_json(stats, parsed.stats.json);
-  stats->footer("\nExamples:\n  kifa stats -d ./data\n  kifa stats -d ./data --json");
-}
-
-void add_keeping_commands(CLI::App& root, Parsed& parsed) {
-  CLI::App* verify = root.add_subcommand("verify", "Check every byte of a store");
-  add_data_dir(verify, parsed.texts);
-  verify
-      ->add_option("--anchor", parsed.verify.anchor,
-                   "Check as well that the records up to LAST are those of this anchor, which an "
-                   "earlier verify printed")
-      ->type_name("FIRST:LAST:HEX");
-  add_json(verify, parsed.verify.json);
-  verify->add_flag("--repair", parsed.verify.repair,
-                   "Make a damaged store whole again: keep what can be read, record what is lost, "
-                   "move damaged files aside. No daemon may have it");
-  verify->add_flag("-q,--quiet", parsed.verify.quiet, "Print nothing but faults");
-  verify->footer(
-      "\nExamples:\n"
-      "  kifa verify -d ./data\n"
-      "  kifa verify -d /mnt/backup/data --json\n"
-      "  kifa verify -d ./data --repair\n"
-      "\nReads also while a daemon writes the store; changes nothing without --repair. Prints a\n"
-      "line for each fault and ends with 65 when there is any. The anchor that it prints, kept\n"
-      "elsewhere, tells later whether any record up to it was changed.");
-
-  CLI::App* backup = root.add_subcommand("backup", "Make a consistent copy of a store");
-  add_data_dir(backup, parsed.texts);
-  backup->add_option("TARGET", parsed.backup.target, "The directory to make; it must not be there")
-      ->required();
-  add_json(backup, parsed.backup.json);
-  backup->footer(
-      "\nExamples:\n"
-      "  kifa backup -d ./data /mnt/usb/kifa-2026-01-31\n"
-      "  kifa verify -d /mnt/usb/kifa-2026-01-31\n"
-      "\nWorks also while a daemon writes the store. On the same disk tables are linked, not "
-      "copied:\n"
-      "that is quick and takes no room, but a bad sector then damages both.");
-}
-
-void add_other_commands(CLI::App& root, Parsed& parsed) {
-  CLI::App* plugin = root.add_subcommand("plugin", "Look at plugins");
-  plugin->require_subcommand(1);
-  plugin->footer("\nExamples:\n  kifa plugin list\n  kifa plugin info newline");
-  CLI::App* list =
-      plugin->add_subcommand("list", "Print which plugins there are, and why one cannot be used");
-  add_json(list, parsed.plugin_list.json);
-  add_plugin_path(list, parsed.plugin_list.plugin_paths);
-  list->footer("\nExamples:\n  kifa plugin list\n  kifa plugin list --json");
-  CLI::App* info = plugin->add_subcommand("info", "Print a component's options");
-  info->add_option("NAME", parsed.plugin_info.name, "A type, like `newline`, or a plugin's id")
-      ->required();
-  add_json(info, parsed.plugin_info.json);
-  add_plugin_path(info, parsed.plugin_info.plugin_paths);
-  info->footer("\nExamples:\n  kifa plugin info newline\n  kifa plugin info kifa --json");
-
-  CLI::App* completion =
-      root.add_subcommand("completion", "Print a script that completes kifa's words in a shell");
-  completion->add_option("SHELL", parsed.completion.shell, "bash, zsh or fish")->required();
-  completion->footer("\nExample:\n  kifa completion bash > /etc/bash_completion.d/kifa");
-
-  CLI::App* help = root.add_subcommand("help", "Print this help, or the help of a command");
-  help->add_option("COMMAND", parsed.help_topic, "The command");
+void add_command(CLI::App& root, const CommandDeclaration& declared) {
+  const std::size_t space = declared.name.find(' ');
+  CLI::App* const parent =
+      space == std::string::npos ? &root : root.get_subcommand(declared.name.substr(0, space));
+  const std::string own =
+      space == std::string::npos ? declared.name : declared.name.substr(space + 1);
+  CLI::App* const command = parent->add_subcommand(own, declared.summary);
+  if (!declared.alias.empty()) {
+    command->alias(declared.alias);
+  }
+  for (const OptionDeclaration& option : declared.options) {
+    add_option(*command, option);
+  }
+  if (!declared.finish) {
+    command->require_subcommand(1);
+  }
+  command->footer(declared.footer);
 }
 
 Answer usage_error(const std::string& sentence, const std::string& help_command) {
@@ -323,214 +163,115 @@ Answer refused(const CLI::App& root, const CLI::ParseError& error) {
   return usage_error(sentence, full_name(command) + " --help");
 }
 
-Result<std::uint64_t> whole_number(std::string_view name, std::string_view text,
-                                   std::uint64_t least, std::uint64_t most) {
-  std::uint64_t number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc() || end != text.data() + text.size() || number < least ||
-      number > most) {
-    return Status(Code::invalid, fmt::format("{} takes a whole number from {} to {}, not `{}`",
-                                             name, least, most, text));
-  }
-  return number;
+// The name of an option as one writes it: the longest, without what stands before the comma.
+std::string written_name(const OptionDeclaration& option) {
+  return option.names.substr(option.names.rfind(',') + 1);
 }
 
-// Reads the texts into the commands that have them. `command` is the one that was asked for.
-class Completion {
- public:
-  Completion(Parsed& parsed, const config::Environment& environment)
-      : parsed_(parsed), environment_(environment) {}
-
-  Status daemon() {
-    DaemonCommand& command = parsed_.daemon;
-    if (!command.from_stdin && command.files.empty() && command.tcp_addresses.empty() &&
-        command.udp_addresses.empty() && command.serial_devices.empty()) {
-      return {Code::invalid,
-              "no source given: name at least one with --stdin, --file, --tcp, --udp or --serial"};
-    }
-    KIFA_TRY(data_dir(command.data_dir));
-    KIFA_TRY(run_flags(command.run));
-    std::string flag = "--flush-mode";
-    command.flush_mode = text_or_variable(parsed_.texts.flush_mode, "KIFA_FLUSH_MODE", flag);
-    if (!command.flush_mode.empty()) {
-      if (!one_of(command.flush_mode, {"normal", "cautious", "emergency"})) {
-        return {Code::invalid, fmt::format("{} takes normal, cautious or emergency, not `{}`", flag,
-                                           command.flush_mode)};
-      }
-    }
-    flag = "--segment-size-mib";
-    const std::string size =
-        text_or_variable(parsed_.texts.segment_size_mib, "KIFA_SEGMENT_SIZE_MIB", flag);
-    if (!size.empty()) {
-      const auto number = whole_number(flag, size, 1, kSegmentSizeMibMax);
-      if (!number || (*number & (*number - 1)) != 0) {
-        return {Code::invalid, fmt::format("{} takes a power of two from 1 to {}, not `{}`", flag,
-                                           kSegmentSizeMibMax, size)};
-      }
-      command.segment_size_mib = *number;
-    }
-    return {};
+Status read_switch(const std::string& text, const OptionDeclaration& option, Switch& into) {
+  const bool is_true = one_of(text, {"true", "1", "yes", "on"});
+  if (!is_true && !one_of(text, {"false", "0", "no", "off"})) {
+    return {Code::invalid, fmt::format("{} takes true or false, not `{}`", option.variable, text)};
   }
+  into.is_on = is_true != option.variable_negates;
+  into.name = option.variable;
+  return {};
+}
 
-  Status run() { return run_flags(parsed_.run.run); }
-
-  Status query() {
-    QueryCommand& command = parsed_.query;
-    constexpr std::uint64_t kMost = (1ULL << 63U) - 1;  // the highest LSN of the format
-    KIFA_TRY(data_dir(command.data_dir));
-    KIFA_TRY(check_format_options(command.format_options));
-    KIFA_TRY(number("--from-lsn", parsed_.texts.from_lsn, 1, kMost, command.from_lsn));
-    KIFA_TRY(number("--to-lsn", parsed_.texts.to_lsn, 1, kMost, command.to_lsn));
-    KIFA_TRY(number("--limit", parsed_.texts.limit, 0, kMost, command.limit));
-    if (command.to_lsn != 0 && command.to_lsn < command.from_lsn) {
-      return {Code::invalid, fmt::format("--from-lsn {} is after --to-lsn {}: exchange them",
-                                         command.from_lsn, command.to_lsn)};
+Status read_list(std::string_view text, const OptionDeclaration& option, Texts& into) {
+  while (true) {
+    const std::size_t comma = text.find(',');
+    if (text.empty() || comma == 0) {
+      return {Code::invalid, fmt::format("{} is a list with commas between its parts, and one of "
+                                         "them is empty",
+                                         option.variable)};
     }
-    if (command.events && !one_of(command.format, {"text", "json"})) {
-      return {Code::invalid,
-              fmt::format("--events works with --format text and json, not `{}`", command.format)};
+    into.values.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) {
+      break;
     }
-    return {};
+    text.remove_prefix(comma + 1);
   }
+  into.name = option.variable;
+  return {};
+}
 
-  Status stats() { return data_dir(parsed_.stats.data_dir); }
-  Status verify() {
-    if (parsed_.verify.repair && !parsed_.verify.anchor.empty()) {
-      return {Code::invalid, "--anchor checks and --repair changes: give one of them"};
+// Says of one option where it stood, and reads its variable when it was not given. An empty text
+// or variable says nothing.
+Status fill_in(const OptionDeclaration& option, const config::Environment& environment) {
+  const std::string variable =
+      option.variable.empty() ? "" : environment(option.variable).value_or("");
+  if (auto* const* text = std::get_if<Text*>(&option.into)) {
+    const bool use_variable = (*text)->value.empty() && !variable.empty();
+    (*text)->name = use_variable ? option.variable : written_name(option);
+    (*text)->value = use_variable ? variable : (*text)->value;
+  } else if (auto* const* texts = std::get_if<Texts*>(&option.into)) {
+    (*texts)->name = written_name(option);
+    if ((*texts)->values.empty() && !variable.empty()) {
+      return read_list(variable, option, **texts);
     }
-    return data_dir(parsed_.verify.data_dir);
+  } else if (auto* const* on_or_off = std::get_if<Switch*>(&option.into)) {
+    (*on_or_off)->name = written_name(option);
+    if ((*on_or_off)->is_given) {
+      (*on_or_off)->is_on = true;
+    } else if (!variable.empty()) {
+      return read_switch(variable, option, **on_or_off);
+    }
   }
-  Status backup() { return data_dir(parsed_.backup.data_dir); }
+  return {};
+}
 
-  [[nodiscard]] Status shell() const {
-    const std::string& shell = parsed_.completion.shell;
-    return one_of(shell, {"bash", "zsh", "fish"})
-               ? Status()
-               : Status(Code::invalid,
-                        fmt::format("completion knows bash, zsh and fish, not `{}`", shell));
+Result<Command> filled_in(const CommandDeclaration& declared,
+                          const config::Environment& environment) {
+  for (const OptionDeclaration& option : declared.options) {
+    KIFA_TRY(fill_in(option, environment));
   }
+  return declared.finish();
+}
 
- private:
-  static bool one_of(std::string_view word, std::initializer_list<std::string_view> choices) {
-    return std::find(choices.begin(), choices.end(), word) != choices.end();
+Command help_about(const CLI::App& root, const std::string& topic) {
+  if (topic.empty()) {
+    return Answer{.is_error = false, .text = help_of(&root)};
   }
-
-  // The flag's text, else the variable's; `name` becomes the one that was used.
-  std::string text_or_variable(const std::string& text, const char* variable, std::string& name) {
-    if (!text.empty()) {
-      return text;
-    }
-    std::string value = environment_(variable).value_or("");
-    if (!value.empty()) {
-      name = variable;
-    }
-    return value;
+  const CLI::App* command = find_command(root, topic);
+  if (command == nullptr) {
+    return unknown_word(&root, topic);
   }
+  return Answer{.is_error = false, .text = help_of(command)};
+}
 
-  Status data_dir(std::string& directory) {
-    std::string name;
-    directory = text_or_variable(parsed_.texts.data_dir, "KIFA_DATA_DIR", name);
-    if (directory.empty()) {
-      return {Code::invalid, "no data directory given: use -d DIR or set KIFA_DATA_DIR"};
+// kifa's words as CLI11 knows them.
+struct Parser {
+  std::vector<CommandDeclaration> commands = all_commands();
+  CLI::App root{kSummary, "kifa"};
+  std::string help_topic;
+
+  Parser() {
+    root.set_version_flag("-V,--version", "kifa " KIFA_VERSION);
+    root.require_subcommand(1);
+    root.footer(kRootFooter);
+    for (const CommandDeclaration& command : commands) {
+      add_command(root, command);
     }
-    return {};
+    CLI::App* help = root.add_subcommand("help", "Print this help, or the help of a command");
+    help->add_option("COMMAND", help_topic, "The command");
   }
-
-  Status run_flags(RunFlags& flags) {
-    std::string name = "--log-level";
-    const std::string level = text_or_variable(parsed_.texts.log_level, "KIFA_LOG", name);
-    if (!level.empty()) {
-      flags.log_level = level;
-    }
-    if (!one_of(flags.log_level, {"debug", "info", "warn", "error"})) {
-      return {Code::invalid,
-              fmt::format("{} takes debug, info, warn or error, not `{}`", name, level)};
-    }
-    if (const std::string& time = parsed_.texts.stop_timeout; !time.empty()) {
-      const auto nanoseconds = config::parse_duration_ns(time);
-      if (!nanoseconds || *nanoseconds > kStopTimeoutMax) {
-        return {
-            Code::invalid,
-            fmt::format("--stop-timeout takes a time up to 1h, like 500ms or 30s, not `{}`", time)};
-      }
-      flags.stop_timeout_ns = *nanoseconds;
-    }
-    return {};
-  }
-
-  static Status number(std::string_view name, const std::string& text, std::uint64_t least,
-                       std::uint64_t most, std::uint64_t& into) {
-    if (text.empty()) {
-      return {};
-    }
-    const auto value = whole_number(name, text, least, most);
-    if (!value) {
-      return value.status();
-    }
-    into = *value;
-    return {};
-  }
-
-  Parsed& parsed_;
-  const config::Environment& environment_;
 };
 
-Command completed(const CLI::App& root, Parsed& parsed, const config::Environment& environment) {
-  const CLI::App* command = innermost_command(root);
-  const std::string& name = command->get_name();
-  Completion completion(parsed, environment);
-  Status status;
-  Command result;
-  if (name == "daemon") {
-    status = completion.daemon();
-    result = parsed.daemon;
-  } else if (name == "run") {
-    status = completion.run();
-    result = parsed.run;
-  } else if (name == "check") {
-    result = parsed.check;
-  } else if (name == "query") {
-    status = completion.query();
-    result = parsed.query;
-  } else if (name == "stats") {
-    status = completion.stats();
-    result = parsed.stats;
-  } else if (name == "verify") {
-    status = completion.verify();
-    result = parsed.verify;
-  } else if (name == "backup") {
-    status = completion.backup();
-    result = parsed.backup;
-  } else if (name == "list") {
-    result = parsed.plugin_list;
-  } else if (name == "info") {
-    result = parsed.plugin_info;
-  } else if (name == "completion") {
-    status = completion.shell();
-    result = parsed.completion;
-  } else if (!parsed.help_topic.empty()) {
-    const CLI::App* topic = find_command(root, parsed.help_topic);
-    if (topic == nullptr) {
-      return unknown_word(&root, parsed.help_topic);
+// The command that was asked for, of what was read.
+Command finished(const Parser& parser, const config::Environment& environment) {
+  const std::string name = full_name(innermost_command(parser.root));  // "kifa plugin list"
+  for (const CommandDeclaration& declared : parser.commands) {
+    if (name != "kifa " + declared.name) {
+      continue;
     }
-    result = Answer{.is_error = false, .text = help_of(topic)};
-  } else {
-    result = Answer{.is_error = false, .text = help_of(&root)};
+    Result<Command> command = filled_in(declared, environment);
+    if (!command) {
+      return usage_error(command.status().message(), name + " --help");
+    }
+    return std::move(*command);
   }
-  if (!status) {
-    return usage_error(status.message(), full_name(command) + " --help");
-  }
-  return result;
-}
-
-void build(CLI::App& root, Parsed& parsed) {
-  root.set_version_flag("-V,--version", "kifa " KIFA_VERSION);
-  root.require_subcommand(1);
-  root.footer(kRootFooter);
-  add_running_commands(root, parsed);
-  add_reading_commands(root, parsed);
-  add_keeping_commands(root, parsed);
-  add_other_commands(root, parsed);
+  return help_about(parser.root, parser.help_topic);
 }
 
 void add_words(const CLI::App& parent, const std::string& prefix, std::vector<CommandWord>& words) {
@@ -557,9 +298,8 @@ void add_words(const CLI::App& parent, const std::string& prefix, std::vector<Co
 
 Command parse_command_line(const std::vector<std::string>& arguments,
                            const config::Environment& environment) {
-  Parsed parsed;
-  CLI::App root(kSummary, "kifa");
-  build(root, parsed);
+  Parser parser;
+  CLI::App& root = parser.root;
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
   try {
     root.parse(reversed);
@@ -570,15 +310,13 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   } catch (const CLI::ParseError& error) {
     return refused(root, error);
   }
-  return completed(root, parsed, environment);
+  return finished(parser, environment);
 }
 
 std::vector<CommandWord> command_words() {
-  Parsed parsed;
-  CLI::App root(kSummary, "kifa");
-  build(root, parsed);
+  const Parser parser;
   std::vector<CommandWord> words;
-  add_words(root, "", words);
+  add_words(parser.root, "", words);
   return words;
 }
 

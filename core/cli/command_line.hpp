@@ -6,29 +6,58 @@
 #include <variant>
 #include <vector>
 
+#include "core/cli/color.hpp"
+#include "core/cli/record_choice.hpp"
 #include "core/config/document.hpp"
 
 // What the person asked for, read from arguments and environment. The library that parses arguments
 // stays inside command_line.cpp.
 namespace kifa::cli {
 
+// A value and who said it: a flag as it is written, or a variable of the environment. Nobody: it is
+// the default.
+template <typename T>
+struct Said {
+  T value{};
+  std::string by = {};
+
+  [[nodiscard]] bool is_said() const { return !by.empty(); }
+};
+
 // How pipelines are run; `daemon` and `run` share these flags.
 struct RunFlags {
-  std::string log_level = "info";                 // debug, info, warn or error
-  std::int64_t stop_timeout_ns = 10'000'000'000;  // for what is under way when a signal stops it
+  Said<std::string> log_level{.value = "info"};                 // debug, info, warn or error
+  Said<std::string> log_format{.value = "text"};                // text or json
+  Said<std::int64_t> stop_timeout_ns{.value = 10'000'000'000};  // for what is under way at a stop
+};
+
+// What flags and environment say about a deployment, over its file.
+struct DeploymentFlags {
+  std::string config;  // empty: there is no file
+  Said<bool> from_stdin;
+  Said<std::vector<std::string>> files;
+  Said<std::vector<std::string>> tcp_addresses;
+  Said<std::vector<std::string>> udp_addresses;
+  Said<std::vector<std::string>> serial_devices;  // DEVICE or DEVICE,BAUD
+  Said<std::string> data_dir;
+  Said<std::string> flush_mode;
+  Said<std::uint64_t> segment_size_mib;
+  Said<std::uint64_t> memtable_threshold_mib;
+  Said<std::uint64_t> compaction_threshold;
+  Said<bool> compaction_enabled;
+  Said<std::uint64_t> channel_capacity;  // records
+  std::vector<std::string> plugin_paths;
 };
 
 struct DaemonCommand {
-  bool from_stdin = false;
-  std::vector<std::string> files;
-  std::vector<std::string> tcp_addresses;
-  std::vector<std::string> udp_addresses;
-  std::vector<std::string> serial_devices;  // DEVICE or DEVICE,BAUD
-  std::string data_dir;
-  std::string flush_mode;  // empty: the store's default
-  std::optional<std::uint64_t> segment_size_mib;
-  std::vector<std::string> plugin_paths;
+  DeploymentFlags deployment;
+  bool print_yaml = false;
   RunFlags run;
+};
+struct ConfigCommand {
+  DeploymentFlags deployment;
+  RunFlags run;
+  bool json = false;
 };
 struct RunCommand {
   std::string file;
@@ -43,10 +72,21 @@ struct QueryCommand {
   std::string data_dir;
   std::string format = "text";
   std::vector<std::string> format_options;  // NAME=VALUE
-  std::uint64_t from_lsn = 1;
-  std::uint64_t to_lsn = 0;  // 0: as far as it goes
-  std::uint64_t limit = 0;   // 0: no limit
+  RecordChoice choice;
+  bool count = false;
   bool events = false;
+  Color color = Color::automatic;
+  std::vector<std::string> plugin_paths;
+};
+struct TailCommand {
+  std::string data_dir;
+  std::string format = "text";
+  std::vector<std::string> format_options;  // NAME=VALUE
+  RecordChoice choice;
+  bool is_only_new = false;  // nothing of what is there
+  bool follow = false;
+  bool events = false;
+  Color color = Color::automatic;
   std::vector<std::string> plugin_paths;
 };
 struct StatsCommand {
@@ -85,12 +125,12 @@ struct Answer {
   std::string text;
 };
 
-using Command = std::variant<Answer, DaemonCommand, RunCommand, CheckCommand, QueryCommand,
-                             StatsCommand, VerifyCommand, BackupCommand, PluginListCommand,
-                             PluginInfoCommand, CompletionCommand>;
+using Command = std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand,
+                             QueryCommand, TailCommand, StatsCommand, VerifyCommand, BackupCommand,
+                             PluginListCommand, PluginInfoCommand, CompletionCommand>;
 
-// Reads the command line. Flags come first, then the environment: KIFA_DATA_DIR, KIFA_FLUSH_MODE,
-// KIFA_SEGMENT_SIZE_MIB, KIFA_LOG; a value that makes no sense is an error wherever it stands.
+// Reads the command line as command_declaration.hpp describes it. Flags come first, then the
+// environment; a value that makes no sense is an error wherever it stands.
 //
 // Errors:  are an Answer with is_error: one sentence, with "did you mean" where one word is close.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,

@@ -10,9 +10,11 @@ namespace kifa::cli {
 
 [[nodiscard]] int run(const Answer& answer);
 [[nodiscard]] int run(const DaemonCommand& command);
+[[nodiscard]] int run(const ConfigCommand& command);
 [[nodiscard]] int run(const RunCommand& command);
 [[nodiscard]] int run(const CheckCommand& command);
 [[nodiscard]] int run(const QueryCommand& command);
+[[nodiscard]] int run(const TailCommand& command);
 [[nodiscard]] int run(const StatsCommand& command);
 [[nodiscard]] int run(const VerifyCommand& command);
 [[nodiscard]] int run(const BackupCommand& command);

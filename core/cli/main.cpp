@@ -12,6 +12,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/standard_descriptors.hpp"
+#include "core/observability/log.hpp"
 
 namespace kifa::cli {
 
@@ -42,6 +43,7 @@ int run_process(const std::vector<std::string>& arguments) {
     return exit_code(opened.status().code());  // without descriptors there is nobody to tell
   }
   signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error of the write
+  set_message_format(observability::standard_log_options(observability::LogLevel::info).format);
   const Command command = parse_command_line(arguments, config::process_environment());
   return std::visit([](const auto& chosen) { return run(chosen); }, command);
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/base/status.hpp"
+#include "core/cli/byte_sink.hpp"
 
 namespace kifa::cli {
 
@@ -17,12 +18,12 @@ namespace kifa::cli {
 // Threads: confined.
 // Errors:  the first failure is final and every later call returns it; sys_errno() is EPIPE when
 //          the reader has gone, and code() is `closed` when a signal asked to stop (interrupt.hpp).
-class Output final {
+class Output final : public ByteSink {
  public:
   explicit Output(int descriptor);
 
-  [[nodiscard]] Status append(std::string_view text);
-  [[nodiscard]] Status flush();
+  [[nodiscard]] Status append(std::string_view text) override;
+  [[nodiscard]] Status flush() override;
 
  private:
   Status write_all(std::string_view bytes);

@@ -8,19 +8,19 @@
 #include "core/plugin/component_settings.hpp"
 
 namespace kifa::cli {
-RecordPrinter::RecordPrinter(int descriptor)
-    : output_(descriptor),
+RecordPrinter::RecordPrinter(ByteSink& output)
+    : output_(output),
       writer_{.struct_size = sizeof(kifa_writer), .reserved0 = 0, .ctx = this, .append = append} {}
 
 Result<std::unique_ptr<RecordPrinter>> RecordPrinter::open(plugin::Registry& registry,
                                                            const std::string& type,
                                                            const std::vector<std::string>& options,
-                                                           int descriptor) {
+                                                           ByteSink& output) {
   auto component = registry.find(KIFA_KIND_FORMATTER, type);
   if (!component) {
     return component.status();
   }
-  std::unique_ptr<RecordPrinter> printer(new RecordPrinter(descriptor));
+  std::unique_ptr<RecordPrinter> printer(new RecordPrinter(output));
   plugin::HostCallbacks callbacks;
   callbacks.log = [](std::int32_t level, std::string_view message) {
     if (level >= KIFA_LOG_WARN) {
@@ -93,6 +93,11 @@ Status RecordPrinter::format_batch() {
 Status RecordPrinter::print_text(std::string_view text) {
   KIFA_TRY(format_batch());
   return output_.append(text);
+}
+
+Status RecordPrinter::flush() {
+  KIFA_TRY(format_batch());
+  return output_.flush();
 }
 
 Status RecordPrinter::finish() {

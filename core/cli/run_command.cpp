@@ -8,6 +8,7 @@
 namespace kifa::cli {
 
 int run(const RunCommand& command) {
+  use_log_format(command.run);
   LoadResult loaded = load_deployment_file(command.file, command.plugin_paths, Purpose::run);
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);

@@ -25,10 +25,14 @@ static_assert(static_cast<int>(pipeline::LogLevel::debug) ==
 static_assert(static_cast<int>(pipeline::LogLevel::error) ==
               static_cast<int>(observability::LogLevel::error));
 
-// `level` was checked with the command line.
-std::shared_ptr<observability::Log> make_log(const std::string& level) {
-  return std::make_shared<observability::Log>(observability::standard_log_options(
-      observability::log_level_from(level).value_or(observability::LogLevel::info)));
+// The words were checked with the command line.
+std::shared_ptr<observability::Log> make_log(const RunFlags& flags) {
+  observability::LogOptions options = observability::standard_log_options(
+      observability::log_level_from(flags.log_level.value).value_or(observability::LogLevel::info));
+  if (flags.log_format.value == "json") {
+    options.format = observability::LogFormat::json;
+  }
+  return std::make_shared<observability::Log>(options);
 }
 
 // The first source that wants to read standard input; empty: none.
@@ -85,7 +89,7 @@ void tell_summary(const config::Deployment& deployment, const pipeline::RunSumma
     sentence += fmt::format(", {} still not durable when the time to stop was over",
                             with_separators(summary.drain_left_records));
   }
-  complain_verbatim(sentence);
+  tell(sentence);
 }
 
 int exit_code_after(const Status& status, const pipeline::RunSummary& summary, int stop_signal) {
@@ -119,6 +123,12 @@ Status run_pipelines(const LoadedDeployment& loaded, const pipeline::RunnerOptio
 
 }  // namespace
 
+void use_log_format(const RunFlags& flags) {
+  if (flags.log_format.value == "json") {
+    set_message_format(observability::LogFormat::json);
+  }
+}
+
 int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
   const std::string wants_stdin = reader_of_stdin(loaded.deployment);
   if (!wants_stdin.empty() && closed_at_start().input) {
@@ -128,7 +138,7 @@ int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
                     wants_stdin));
     return kExitUnavailable;
   }
-  const std::shared_ptr<observability::Log> log = make_log(flags.log_level);
+  const std::shared_ptr<observability::Log> log = make_log(flags);
   // Before any other thread exists: they inherit the blocked signals.
   const auto signals =
       Signals::start([log](const std::string& sentence) { log->info("kifa", sentence); });
@@ -142,7 +152,7 @@ int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
     log->write(static_cast<observability::LogLevel>(level), subject, message);
   };
   options.log_level = static_cast<pipeline::LogLevel>(log->level());
-  options.stop_timeout_ns = flags.stop_timeout_ns;
+  options.stop_timeout_ns = flags.stop_timeout_ns.value;
   pipeline::RunSummary summary;
   const Status status = run_pipelines(loaded, options, **signals, summary);
   log->flush();

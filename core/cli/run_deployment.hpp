@@ -9,4 +9,7 @@ namespace kifa::cli {
 // returns the exit code.
 [[nodiscard]] int run_deployment(LoadedDeployment& loaded, const RunFlags& flags);
 
+// Messages stand as the flags say from now on. Before anything is said.
+void use_log_format(const RunFlags& flags);
+
 }  // namespace kifa::cli

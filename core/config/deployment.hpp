@@ -113,6 +113,7 @@ inline constexpr std::string_view kIdleTimeout = "idle_timeout";  // duration; 0
 // sink
 inline constexpr std::string_view kRequired = "required";  // boolean; also SinkConfig.required
 inline constexpr std::string_view kQueue = "queue";        // size
+inline constexpr std::string_view kQueueRecords = "queue_records";  // integer; 0: off
 inline constexpr std::string_view kStopTimeout = "stop_timeout";  // duration
 }  // namespace host_option
 

@@ -114,10 +114,15 @@ constexpr double kDay = 24 * kHour;
   required.summary =
       "Whether this sink decides what is acknowledged and keeps the checkpoints; exactly one sink "
       "of a pipeline does, the others get copies as far as they keep up.";
+  OptionSpec queue_records =
+      option(host_option::kQueueRecords, OptionType::integer, "0", 0, 1e9,
+             "The same in records; 0: only their size counts. A single batch may be larger.");
+  queue_records.unit = "records";
   return {
       required,
       size(host_option::kQueue, "8MiB", 64_KiB, 1_GiB,
            "Batches that may wait for the sink before its sources are held back."),
+      queue_records,
       duration(host_option::kStopTimeout, "10s", 100 * kMillisecond, kHour,
                "How long the sink may take to finish what it has been given when kifa stops."),
   };

@@ -112,13 +112,24 @@ class LevelFlag final : public spdlog::custom_flag_formatter {
   }
 };
 
+[[nodiscard]] const char* pattern_of(LogFormat format) {
+  switch (format) {
+    case LogFormat::journal:
+      return "%k%v";
+    case LogFormat::json:
+      return R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})";
+    case LogFormat::text:
+      break;
+  }
+  return "%Y-%m-%dT%H:%M:%S.%eZ %q %v";
+}
+
 [[nodiscard]] std::unique_ptr<spdlog::formatter> formatter_for(LogFormat format) {
   spdlog::pattern_formatter::custom_flags flags;
   flags['k'] = std::make_unique<PriorityFlag>();
   flags['q'] = std::make_unique<LevelFlag>();
-  const char* pattern = format == LogFormat::journal ? "%k%v" : "%Y-%m-%dT%H:%M:%S.%eZ %q %v";
-  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc, "\n",
-                                                     std::move(flags));
+  return std::make_unique<spdlog::pattern_formatter>(
+      pattern_of(format), spdlog::pattern_time_type::utc, "\n", std::move(flags));
 }
 
 [[nodiscard]] spdlog::level::level_enum spdlog_level(LogLevel level) {
@@ -148,6 +159,21 @@ void append_field(const LogField& field, std::string& out) {
   out += '"';
   for (const char c : value) {
     if (c == '"') {
+      out += '\\';
+    }
+    out += c;
+  }
+  out += '"';
+}
+
+// One member of an object. Nothing but quotes and backslashes is left to escape after printable().
+void append_member(std::string_view key, std::string_view text, std::size_t columns_max,
+                   std::string& out) {
+  out += out.empty() ? "\"" : ",\"";
+  out += key;
+  out += "\":\"";
+  for (const char c : printable(text, columns_max)) {
+    if (c == '"' || c == '\\') {
       out += '\\';
     }
     out += c;
@@ -214,6 +240,7 @@ LogOptions standard_log_options(LogLevel level) {
 struct Log::Impl {
   explicit Impl(const LogOptions& options)
       : clock(options.clock != nullptr ? *options.clock : system_clock()),
+        format(options.format),
         sink(std::make_shared<DescriptorSink>(options.descriptor)),
         logger("kifa", sink) {
     sink->set_formatter(formatter_for(options.format));
@@ -230,9 +257,10 @@ struct Log::Impl {
   }
   void put_repeated(const std::vector<RepeatLimiter::Repeated>& repeated) KIFA_REQUIRES(mutex) {
     for (const RepeatLimiter::Repeated& one : repeated) {
-      std::string text = head(one.subject, one.message);
-      text += " (repeated " + std::to_string(one.suppressed) + " more times)";
-      put(one.level, text);
+      const std::string times = "(repeated " + std::to_string(one.suppressed) + " more times)";
+      put(one.level, format == LogFormat::json
+                         ? members(one.level, one.subject, one.message + " " + times, {})
+                         : head(one.subject, one.message) + " " + times);
     }
   }
   [[nodiscard]] static std::string head(std::string_view subject, std::string_view message) {
@@ -244,7 +272,22 @@ struct Log::Impl {
     return text;
   }
 
+  // What stands behind the time of a JSON line.
+  [[nodiscard]] static std::string members(LogLevel level, std::string_view subject,
+                                           std::string_view message,
+                                           std::initializer_list<LogField> fields) {
+    std::string text;
+    append_member("level", to_string(level), kLogSubjectColumnsMax, text);
+    append_member("subject", subject, kLogSubjectColumnsMax, text);
+    append_member("message", message, kLogMessageColumnsMax, text);
+    for (const LogField& field : fields) {
+      append_member(field.key, field.value, kLogMessageColumnsMax, text);
+    }
+    return text;
+  }
+
   const Clock& clock;
+  const LogFormat format;
   mutable Mutex mutex;
   RepeatLimiter limiter KIFA_GUARDED_BY(mutex);
   std::shared_ptr<DescriptorSink> sink KIFA_GUARDED_BY(mutex);
@@ -265,6 +308,10 @@ void Log::write(LogLevel level, std::string_view subject, std::string_view messa
   const std::int64_t now = impl_->clock.now_mono_ns();
   impl_->put_repeated(impl_->limiter.take_due(now));
   if (!impl_->limiter.admit(level, subject, message, now)) {
+    return;
+  }
+  if (impl_->format == LogFormat::json) {
+    impl_->put(level, Impl::members(level, subject, message, fields));
     return;
   }
   std::string text = Impl::head(subject, message);

@@ -30,6 +30,9 @@ enum class LogLevel : int { debug = 1, info = 2, warn = 3, error = 4 };
 enum class LogFormat : std::uint8_t {
   text,     // 2026-01-31T18:30:00.123Z warn  till-1/printer: the port is gone
   journal,  // <4>till-1/printer: the port is gone (systemd's journal adds the time itself)
+  // {"time":"2026-01-31T18:30:00.123Z","level":"warn","subject":"till-1/printer","message":"the
+  // port is gone"}; fields follow as further members with the names of the fields
+  json,
 };
 // `journal` when `descriptor` is the stream that systemd made: `journal_stream` is the value of
 // JOURNAL_STREAM, null when it is not set.

@@ -1,50 +1,37 @@
 #include "core/pipeline/filter.hpp"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
-#include "core/base/types.hpp"
+#include "core/pipeline/pattern.hpp"
 
 namespace kifa::pipeline {
 
 namespace {
 
-// Memory of one compiled pattern with its caches.
-constexpr std::int64_t kPatternBytesMax = 8 << 20;
+using MaybePattern = std::optional<Pattern>;
 
-using Pattern = std::unique_ptr<re2::RE2>;
-
-Result<Pattern> compile(const std::string& text, std::string_view option, config::Mark mark) {
+Result<MaybePattern> compile(const std::string& text, std::string_view option, config::Mark mark) {
   if (text.empty()) {
-    return Pattern();
+    return MaybePattern();
   }
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kPatternBytesMax);
-  options.set_never_capture(true);
-  auto pattern = std::make_unique<re2::RE2>(text, options);
-  if (!pattern->ok()) {
-    return Status(Code::invalid, fmt::format("filter in line {}: `{}: {}` is not a regular "
-                                             "expression of RE2: {}",
-                                             mark.line, option, text, pattern->error()));
+  auto pattern = Pattern::compile(text);
+  if (!pattern) {
+    return pattern.error().with_context(fmt::format("filter in line {}: `{}`", mark.line, option));
   }
-  return pattern;
-}
-
-bool matches(const re2::RE2& pattern, Bytes payload) {
-  const re2::StringPiece text(reinterpret_cast<const char*>(payload.data()), payload.size());
-  return pattern.Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+  return MaybePattern(std::move(*pattern));
 }
 
 }  // namespace
 
 struct RecordFilter::Impl {
   struct Filter {
-    Pattern keep;
-    Pattern drop;
+    MaybePattern keep;
+    MaybePattern drop;
   };
   std::vector<Filter> filters;
 };
@@ -56,11 +43,11 @@ Result<std::unique_ptr<RecordFilter>> RecordFilter::create(
     const std::vector<config::FilterConfig>& filters) {
   auto impl = std::make_unique<Impl>();
   for (const config::FilterConfig& filter : filters) {
-    Result<Pattern> keep = compile(filter.keep, "keep", filter.mark);
+    auto keep = compile(filter.keep, "keep", filter.mark);
     if (!keep) {
       return keep.error();
     }
-    Result<Pattern> drop = compile(filter.drop, "drop", filter.mark);
+    auto drop = compile(filter.drop, "drop", filter.mark);
     if (!drop) {
       return drop.error();
     }
@@ -71,10 +58,10 @@ Result<std::unique_ptr<RecordFilter>> RecordFilter::create(
 
 bool RecordFilter::keeps(Bytes payload) const {
   for (const Impl::Filter& filter : impl_->filters) {
-    if (filter.keep != nullptr && !matches(*filter.keep, payload)) {
+    if (filter.keep && !filter.keep->is_in(payload)) {
       return false;
     }
-    if (filter.drop != nullptr && matches(*filter.drop, payload)) {
+    if (filter.drop && filter.drop->is_in(payload)) {
       return false;
     }
   }

@@ -82,6 +82,7 @@ SinkOptions sink_options_of(const config::SinkConfig& sink) {
   SinkOptions options;
   options.required = sink.required;
   read(sink.host, names::kQueue, options.queue_bytes_max);
+  read(sink.host, names::kQueueRecords, options.queue_records_max);
   read(sink.host, names::kStopTimeout, options.stop_timeout_ns);
   return options;
 }

@@ -73,9 +73,8 @@ void SinkWriter::wake_sources() {
 bool SinkWriter::submit(const BatchPtr& batch, bool may_write,
                         const std::shared_ptr<Waker>& waiter) {
   const MutexLock lock(mutex_);
-  const std::size_t bytes = batch->bytes() + kOfferBytes;
   const bool refuses = state_ == State::failing || state_ == State::stopped;
-  const bool full = waiting() != 0 && queued_bytes_ + bytes > options_.queue_bytes_max;
+  const bool full = is_full_for(*batch);
   if (!options_.required && (refuses || full)) {
     drop(*batch);
     return true;
@@ -88,17 +87,24 @@ bool SinkWriter::submit(const BatchPtr& batch, bool may_write,
     waiters_.push_back(waiter);
     return false;
   }
-  add_offer(batch, bytes);
+  add_offer(batch, batch->bytes() + kOfferBytes);
   if (writing_) {
     return true;  // who writes looks at the queue afterwards
   }
   if (may_write && state_ == State::running && !blocked_ && waiting() == 1 &&
-      bytes <= kInlineBatchBytesMax) {
+      offers_.back().bytes <= kInlineBatchBytesMax) {
     write_group();
   } else {
     notice();
   }
   return true;
+}
+
+bool SinkWriter::is_full_for(const Batch& batch) const {
+  const bool too_many = options_.queue_records_max != 0 &&
+                        queued_records_ + batch.record_count() > options_.queue_records_max;
+  const bool too_large = queued_bytes_ + batch.bytes() + kOfferBytes > options_.queue_bytes_max;
+  return waiting() != 0 && (too_many || too_large);
 }
 
 void SinkWriter::add_offer(const BatchPtr& batch, std::size_t bytes) {
@@ -107,6 +113,7 @@ void SinkWriter::add_offer(const BatchPtr& batch, std::size_t bytes) {
   offer.view = batch->view();
   offer.view.ticket = front_ticket_ + offers_.size() - 1;
   offer.bytes = bytes;
+  offer.records = batch->record_count();
   if (options_.required) {
     batch->set_ticket(offer.view.ticket);
   } else {
@@ -114,7 +121,8 @@ void SinkWriter::add_offer(const BatchPtr& batch, std::size_t bytes) {
     offer.view.checkpoint_count = 0;
     offer.view.gap_count = 0;
   }
-  queued_bytes_ += bytes;
+  queued_bytes_ += offer.bytes;
+  queued_records_ += offer.records;
 }
 
 bool SinkWriter::still_waits(const Batch& batch, const std::shared_ptr<Waker>& waiter) {
@@ -208,7 +216,9 @@ Status SinkWriter::make_texts() {
 void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status status,
                              const Status& failure) {
   for (std::uint32_t i = 0; i < taken; ++i) {
-    queued_bytes_ -= offer_at(taken_end_ + i).bytes;
+    const Offer& offer = offer_at(taken_end_ + i);
+    queued_bytes_ -= offer.bytes;
+    queued_records_ -= offer.records;
   }
   taken_end_ += taken;
   if (taken != 0) {
@@ -358,6 +368,7 @@ void SinkWriter::fail_waiting() {
   }
   offers_.resize(first);
   queued_bytes_ = 0;
+  queued_records_ = 0;
   wake_waiters();
 }
 

@@ -27,6 +27,7 @@ namespace kifa::pipeline {
 struct SinkOptions {
   bool required = true;
   std::uint64_t queue_bytes_max = 8'388'608;
+  std::uint64_t queue_records_max = 0;  // 0: only the bytes count
   std::int64_t retry_min_ns = 1'000'000'000;
   std::int64_t retry_max_ns = 60'000'000'000;
   std::int64_t stop_timeout_ns = 10'000'000'000;  // when nobody said a deadline
@@ -51,7 +52,8 @@ struct StoredCheckpoint {
 // Threads: submit, settle, request_flush, close and the getters from any thread; turn() and
 //          run_worker() on the worker's; load_checkpoints() from a source's thread.
 // Errors:  failure() keeps the first sentence.
-// Limits:  queue_bytes_max of batches that the sink has not taken; one of any size when empty.
+// Limits:  queue_bytes_max and queue_records_max of batches that the sink has not taken; one of any
+//          size when empty.
 class SinkWriter final {
  public:
   SinkWriter(SinkOptions options, const Clock& clock, Logger log);
@@ -107,6 +109,7 @@ class SinkWriter final {
     bool has_text = false;
     bool is_ending = false;  // only carries the formatter's last words
     std::size_t bytes = 0;
+    std::uint32_t records = 0;
   };
 
   [[nodiscard]] std::size_t waiting() const KIFA_REQUIRES(mutex_);
@@ -123,6 +126,7 @@ class SinkWriter final {
   void apply(const kifa_receipt& receipt) KIFA_REQUIRES(mutex_);
   void finish_front(std::uint64_t first_lsn, kifa_status status) KIFA_REQUIRES(mutex_);
   void fail(Status failure, kifa_status status) KIFA_REQUIRES(mutex_);
+  [[nodiscard]] bool is_full_for(const Batch& batch) const KIFA_REQUIRES(mutex_);
   void fail_waiting() KIFA_REQUIRES(mutex_);
   void start_sink() KIFA_REQUIRES(mutex_);
   void stop_sink() KIFA_REQUIRES(mutex_);
@@ -154,6 +158,7 @@ class SinkWriter final {
   std::uint64_t next_receipt_ KIFA_GUARDED_BY(mutex_) = 1;
   std::uint64_t offered_end_ KIFA_GUARDED_BY(mutex_) = 1;
   std::size_t queued_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
+  std::uint64_t queued_records_ KIFA_GUARDED_BY(mutex_) = 0;
 
   bool writing_ KIFA_GUARDED_BY(mutex_) = false;  // a data call is running: the sink's own lock
   std::uint32_t callers_ KIFA_GUARDED_BY(mutex_) = 0;          // that wait for their turn

@@ -10,9 +10,11 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "core/plugin/descriptor.hpp"
+#include "core/plugin/duplicates.hpp"
 #include "core/plugin/dynamic_library.hpp"
 #include "core/plugin/plugin_file.hpp"
 #include "core/plugin/scan.hpp"
@@ -32,29 +34,6 @@ bool exists(const std::string& path) {
 std::string join(const std::set<std::string>& words) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
-
-Status twice(std::string_view what, const std::string& first, const std::string& second) {
-  return {Code::unsupported,
-          fmt::format("{} as {}; remove one of the two: {}, {}", what, first, first, second)};
-}
-
-// Remembers which files and ids were seen, to refuse the second of each.
-class Duplicates final {
- public:
-  // By device and inode, before anything of the file runs.
-  Status add_file(std::uint64_t device, std::uint64_t inode, const std::string& path) {
-    const auto [seen, is_new] = files_.try_emplace({device, inode}, path);
-    return is_new ? Status() : twice("is the same file", seen->second, path);
-  }
-  Status add_id(const std::string& id, const std::string& path) {
-    const auto [seen, is_new] = ids_.try_emplace(id, path);
-    return is_new ? Status() : twice("has the same id, " + id + ",", seen->second, path);
-  }
-
- private:
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> files_;
-  std::map<std::string, std::string> ids_;
-};
 
 const kifa_component* component_of(const kifa_plugin& plugin, std::uint32_t kind,
                                    std::string_view type) {
@@ -76,7 +55,8 @@ bool has_part(const PluginListing& listing, std::uint32_t kind, std::string_view
 }  // namespace
 
 struct Registry::Impl {
-  explicit Impl(SearchPath given) : search_path(std::move(given)) {}
+  Impl(SearchPath given, std::span<const BuiltinEntry> built_in)
+      : search_path(std::move(given)), builtins(built_in) {}
 
   Status check_explicit_folders() const {
     for (const SearchPath::Folder& folder : search_path.folders) {
@@ -126,10 +106,15 @@ struct Registry::Impl {
   std::vector<PluginListing> scan_all() const;
   void scan_folder(const SearchPath::Folder& folder, Duplicates& seen,
                    std::vector<PluginListing>& listings) const;
+  void scan_builtins(Duplicates& seen, std::vector<PluginListing>& listings) const;
 
   Result<Component> load_component(const std::string& path, std::uint32_t kind,
                                    std::string_view type);
   std::optional<Result<Component>> find_in_own_file(std::uint32_t kind, std::string_view type);
+  Result<Component> enter_component(const kifa_plugin* plugin, std::uint32_t kind,
+                                    std::string_view type);
+  std::optional<Result<Component>> find_built_in(std::uint32_t kind, std::string_view type,
+                                                 std::string_view plugin_id);
   Result<Component> find_in_others(std::uint32_t kind, std::string_view type,
                                    std::string_view plugin_id);
   struct Absence;
@@ -137,6 +122,8 @@ struct Registry::Impl {
   Status not_found(std::uint32_t kind, std::string_view type, std::string_view plugin_id);
 
   SearchPath search_path;
+  std::span<const BuiltinEntry> builtins;
+  std::set<const kifa_plugin*> entered;  // of the builtins
   std::map<std::string, Result<const kifa_plugin*>> loaded;
   Duplicates loaded_ones;
   std::optional<std::vector<PluginListing>> scan;
@@ -173,10 +160,33 @@ void Registry::Impl::scan_folder(const SearchPath::Folder& folder, Duplicates& s
   }
 }
 
+// Without a child: what is linked into kifa was tested with it.
+void Registry::Impl::scan_builtins(Duplicates& seen, std::vector<PluginListing>& listings) const {
+  for (const BuiltinEntry entry : builtins) {
+    PluginListing listing;
+    const kifa_plugin* plugin = entry();
+    Status verdict = check_descriptor(plugin);
+    if (verdict) {
+      listing = listing_of(*plugin);
+      verdict = seen.add_id(listing.id, kBuiltIn);
+    }
+    listing.path = kBuiltIn;
+    if (!verdict) {
+      listing.usable = false;
+      listing.refusal = verdict.message();
+    }
+    listings.push_back(std::move(listing));
+  }
+}
+
 std::vector<PluginListing> Registry::Impl::scan_all() const {
   std::vector<PluginListing> listings;
   Duplicates seen;
+  bool has_builtins = false;
   for (const SearchPath::Folder& folder : distinct_folders(search_path)) {
+    if (!folder.is_explicit && !std::exchange(has_builtins, true)) {
+      scan_builtins(seen, listings);
+    }
     if (const Status there = folder.is_explicit ? check_explicit_folder(folder.path) : Status();
         !there) {
       PluginListing refused;
@@ -186,6 +196,9 @@ std::vector<PluginListing> Registry::Impl::scan_all() const {
       continue;
     }
     scan_folder(folder, seen, listings);
+  }
+  if (!has_builtins) {
+    scan_builtins(seen, listings);
   }
   return listings;
 }
@@ -204,7 +217,13 @@ Result<Component> Registry::Impl::load_component(const std::string& path, std::u
 // nothing but what its configuration names.
 std::optional<Result<Component>> Registry::Impl::find_in_own_file(std::uint32_t kind,
                                                                   std::string_view type) {
+  bool has_builtins = false;
   for (const SearchPath::Folder& folder : distinct_folders(search_path)) {
+    if (!folder.is_explicit && !std::exchange(has_builtins, true)) {
+      if (std::optional<Result<Component>> found = find_built_in(kind, type, {})) {
+        return found;
+      }
+    }
     const std::string path = fmt::format("{}/{}{}", folder.path, type, kSuffix);
     if (!exists(path)) {
       continue;
@@ -212,6 +231,31 @@ std::optional<Result<Component>> Registry::Impl::find_in_own_file(std::uint32_t 
     Result<Component> found = load_component(path, kind, type);
     if (!found || found->component != nullptr) {
       return found;
+    }
+  }
+  return has_builtins ? std::nullopt : find_built_in(kind, type, {});
+}
+
+// The component of a plugin that is built in and has it.
+Result<Component> Registry::Impl::enter_component(const kifa_plugin* plugin, std::uint32_t kind,
+                                                  std::string_view type) {
+  if (!entered.contains(plugin)) {
+    KIFA_TRY(loaded_ones.add_id(plugin->id, kBuiltIn));
+    entered.insert(plugin);
+  }
+  return Component{plugin, component_of(*plugin, kind, type), kBuiltIn};
+}
+
+// Nothing: no plugin that is built in has it.
+std::optional<Result<Component>> Registry::Impl::find_built_in(std::uint32_t kind,
+                                                               std::string_view type,
+                                                               std::string_view plugin_id) {
+  for (const BuiltinEntry entry : builtins) {
+    const kifa_plugin* plugin = entry();
+    const bool is_meant =
+        check_descriptor(plugin) && (plugin_id.empty() || plugin->id == plugin_id);
+    if (is_meant && component_of(*plugin, kind, type) != nullptr) {
+      return enter_component(plugin, kind, type);
     }
   }
   return std::nullopt;
@@ -222,6 +266,12 @@ Result<Component> Registry::Impl::find_in_others(std::uint32_t kind, std::string
   for (const PluginListing& listing : scanned()) {
     const bool is_meant = plugin_id.empty() || listing.id == plugin_id;
     if (!listing.usable || !is_meant || !has_part(listing, kind, type)) {
+      continue;
+    }
+    if (listing.path == kBuiltIn) {
+      if (std::optional<Result<Component>> built_in = find_built_in(kind, type, listing.id)) {
+        return *std::move(built_in);
+      }
       continue;
     }
     Result<Component> found = load_component(listing.path, kind, type);
@@ -271,6 +321,9 @@ Status Registry::Impl::not_found(std::uint32_t kind, std::string_view type,
   }
   const Absence absence = look_for_others(kind, plugin_id);
   std::vector<std::string> folders;
+  if (!builtins.empty()) {
+    folders.emplace_back("what is built in");
+  }
   for (const SearchPath::Folder& folder : search_path.folders) {
     folders.push_back(folder.path);
   }
@@ -295,8 +348,8 @@ Status Registry::Impl::not_found(std::uint32_t kind, std::string_view type,
   return {Code::not_found, message};
 }
 
-Registry::Registry(SearchPath search_path)
-    : impl_(std::make_unique<Impl>(std::move(search_path))) {}
+Registry::Registry(SearchPath search_path, std::span<const BuiltinEntry> builtins)
+    : impl_(std::make_unique<Impl>(std::move(search_path), builtins)) {}
 Registry::~Registry() = default;
 
 Result<Component> Registry::find(std::uint32_t kind, std::string_view type,

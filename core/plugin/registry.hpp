@@ -3,11 +3,13 @@
 #include <kifa/plugin.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/status.hpp"
+#include "core/plugin/builtin_plugins.hpp"
 
 namespace kifa::plugin {
 
@@ -49,19 +51,22 @@ struct SearchPath {
 
 // Finds plugins, refuses wrong ones with a sentence, loads the ones that are needed.
 //
+// Plugins that are built in come before the standard folders and behind the explicit ones: what an
+// operator names wins over what kifa brings, and that over what happens to be installed.
+//
 // Threads: confined to the control thread.
 // Errors:  a plugin file that exists but fails is an error, not a reason to look further.
 class Registry {
  public:
-  explicit Registry(SearchPath search_path);
+  explicit Registry(SearchPath search_path, std::span<const BuiltinEntry> builtins = {});
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
   ~Registry();
 
   // The component of `kind` (KIFA_KIND_*) and `type`: from the first `<type>.kifa.so` that is
-  // there, else from the first plugin that a scan finds to have it. Only that one is loaded into
-  // this process. With `plugin_id` only from that plugin. not_found: the sentence lists the types
-  // that there are and where was looked.
+  // there or plugin that is built in, else from the first that a scan finds to have it. Only that
+  // one is loaded into this process. With `plugin_id` only from that plugin. not_found: the
+  // sentence lists the types that there are and where was looked.
   Result<Component> find(std::uint32_t kind, std::string_view type,
                          std::string_view plugin_id = {});
   // The type names of `kind` that usable plugins have, sorted; scans as list() does, once.

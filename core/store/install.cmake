@@ -12,6 +12,13 @@ set_target_properties(kifa_io PROPERTIES EXPORT_NAME store_io)
 set_target_properties(kifa_base PROPERTIES EXPORT_NAME store_base)
 install(TARGETS kifa_store kifa_io kifa_base EXPORT kifa-store-targets
   ARCHIVE DESTINATION lib COMPONENT kifa-store)
+# As Debian wants it of packages; CMake itself strips only what is linked.
+install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+  foreach(library IN ITEMS kifa_store kifa_io kifa_base)
+    execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-debug --enable-deterministic-archives
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/lib\${library}.a\" COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+endif()" COMPONENT kifa-store)
 install(EXPORT kifa-store-targets NAMESPACE kifa:: DESTINATION "${package_dir}" COMPONENT kifa-store)
 
 install(FILES include/kifa/store.hpp DESTINATION include/kifa COMPONENT kifa-store)

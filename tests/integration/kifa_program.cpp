@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -15,12 +16,20 @@
 
 namespace kifa::test {
 
+std::string program_under_test() {
+  const char* delivery = std::getenv("KIFA_TEST_DELIVERY");
+  return delivery == nullptr ? KIFA_TEST_PROGRAM : delivery;
+}
+
 Launch kifa(std::vector<std::string> arguments) {
   Launch launch;
   launch.arguments = std::move(arguments);
   launch.arguments.insert(launch.arguments.begin(), kKifa);
-  for (const char* variable : {"KIFA_DATA_DIR", "KIFA_FLUSH_MODE", "KIFA_SEGMENT_SIZE_MIB",
-                               "KIFA_LOG", "KIFA_PLUGIN_PATH"}) {
+  for (const char* variable :
+       {"KIFA_DATA_DIR", "KIFA_FLUSH_MODE", "KIFA_SEGMENT_SIZE_MIB", "KIFA_LOG", "KIFA_PLUGIN_PATH",
+        "KIFA_MEMTABLE_FLUSH_THRESHOLD_MIB", "KIFA_COMPACTION_THRESHOLD", "KIFA_COMPACTION_ENABLED",
+        "KIFA_CHANNEL_CAPACITY", "KIFA_STDIN", "KIFA_FILES", "KIFA_TCP", "KIFA_UDP",
+        "KIFA_SERIAL"}) {
     launch.environment.emplace_back(variable, std::nullopt);
   }
   return launch;

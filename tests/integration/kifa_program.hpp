@@ -17,7 +17,10 @@ inline constexpr bool kSmall = true;
 inline constexpr bool kSmall = false;
 #endif
 
-inline const std::string kKifa = KIFA_TEST_PROGRAM;
+// This build's kifa, or the delivery that the environment names (tests/deliveries).
+[[nodiscard]] std::string program_under_test();
+
+inline const std::string kKifa = program_under_test();
 inline const std::string kBuildDirectory = KIFA_TEST_BUILD_DIR;
 inline const std::string kSourceDirectory = KIFA_TEST_SOURCE_DIR;
 inline const std::string kPython = KIFA_TEST_PYTHON;

@@ -20,6 +20,7 @@ TEST_CASE("version and help go to stdout with exit code 0", "[cli]") {
                                                     {"-h"},
                                                     {"help", "query"},
                                                     {"query", "-h"},
+                                                    {"tail", "-h"},
                                                     {"daemon", "--help"},
                                                     {"run", "-h"},
                                                     {"check", "-h"},

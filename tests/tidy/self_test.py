@@ -180,7 +180,8 @@ class Rules(unittest.TestCase):
         files = {"docs/faults.md": "| number |\n| W1 | a |\n| W2 | b |\n",
                  "tests/unit/a.cpp": 'TEST_CASE("x", "[W1]")\nTEST_CASE("y", "[a][W3]")\n'}
         self.assertEqual(found(rule, files), ["tests/unit/a.cpp:2", "docs/faults.md:3"])
-        files["tests/unit/a.cpp"] = 'TEST_CASE("x", "[W1][W2]")\n'
+        files["tests/deliveries/a_test.py"] = "def test_y(self):  # [W2]\n"
+        files["tests/unit/a.cpp"] = 'TEST_CASE("x", "[W1]")\n'
         self.assertEqual(found(rule, files), [])
 
     def test_mutants_have_tests(self):

@@ -224,6 +224,19 @@ TEST_CASE("lines of many threads are whole", "[observability]") {
   }
 }
 
+TEST_CASE("messages can be JSON lines, whatever they contain", "[observability]") {
+  const Pipe pipe;
+  const FakeClock clock;
+  LogOptions options = options_of(pipe, clock);
+  options.format = LogFormat::json;
+  Log log(options);
+  const std::string path = "a\\b";
+  log.warn("till-1/\"printer\"", "line\nfeed", {{"path", path}});
+  CHECK(pipe.read_all().ends_with(
+      R"("level":"warn","subject":"till-1/\"printer\"","message":"line\\nfeed","path":"a\\b"})"
+      "\n"));
+}
+
 TEST_CASE("the journal is recognised by its stream, not by the variable alone", "[observability]") {
   const Pipe pipe;
   struct stat status{};

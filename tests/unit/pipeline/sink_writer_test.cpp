@@ -145,6 +145,20 @@ TEST_CASE("the queue is bounded in bytes but admits one batch of any size", "[pi
   CHECK(desk.submit(second));
 }
 
+TEST_CASE("the queue is bounded in records when the configuration says so", "[pipeline][sink]") {
+  Desk desk({.queue_records_max = 2});
+  desk.start();
+  CHECK(desk.submit(desk.batch("one")));
+  CHECK(desk.submit(desk.batch("two")));
+  const BatchPtr third = desk.batch("three");
+  CHECK_FALSE(desk.submit(third));
+  desk.turn();
+  CHECK(desk.waker->take_notice());  // who was refused is woken
+  CHECK(desk.submit(third));
+  desk.turn();
+  CHECK(desk.sink.payloads() == Texts{"one", "two", "three"});
+}
+
 TEST_CASE("what AGAIN left is offered again on the next receipt and by timer, and never lost",
           "[pipeline][sink]") {
   Desk desk;
