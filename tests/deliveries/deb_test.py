@@ -290,6 +290,8 @@ class UdevRules(unittest.TestCase):
             for key, attribute, operator, value in pairs:
                 self.assertIn(key, self.KEYS)
                 self.assertEqual(bool(attribute), key in {"ATTR", "ATTRS", "ENV"}, line)
+                # "One of its parents is something else" is true of nearly every device.
+                self.assertFalse(key in {"SUBSYSTEMS", "ATTRS"} and operator == "!=", line)
                 labels |= {value} if key == "LABEL" else set()
                 jumps |= {value} if key == "GOTO" else set()
             # What is only compared changes nothing: a rule does something.
