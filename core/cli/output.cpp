@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "core/base/types.hpp"
 #include "core/cli/exit_code.hpp"
@@ -25,8 +26,9 @@ void wait_until_writable(int descriptor) {
 
 }  // namespace
 
-Output::Output(int descriptor)
+Output::Output(int descriptor, std::string name)
     : descriptor_(descriptor),
+      name_(std::move(name)),
       piece_bytes_(isatty(descriptor) == 1 ? kTerminalPieceBytes : kPieceBytes) {
   buffer_.reserve(piece_bytes_);
   if (descriptor == STDOUT_FILENO && closed_at_start().output) {
@@ -63,7 +65,7 @@ Status Output::write_all(std::string_view bytes) {
     if (errno == EAGAIN) {
       wait_until_writable(descriptor_);
     } else if (errno != EINTR) {
-      failure_ = Status::from_errno(errno, "cannot write to stdout");
+      failure_ = Status::from_errno(errno, "cannot write to " + name_);
       break;
     }
     if (interrupting_signal() != 0) {
