@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/cli/color.hpp"
+#include "core/cli/compression.hpp"
 #include "core/cli/record_choice.hpp"
 #include "core/config/document.hpp"
 
@@ -70,6 +71,7 @@ struct CheckCommand {
 };
 struct QueryCommand {
   std::string data_dir;
+  std::string output;  // empty: stdout
   std::string format = "text";
   std::vector<std::string> format_options;  // NAME=VALUE
   RecordChoice choice;
@@ -89,13 +91,26 @@ struct TailCommand {
   Color color = Color::automatic;
   std::vector<std::string> plugin_paths;
 };
+struct ExportCommand {
+  std::string data_dir;
+  std::string output;
+  std::string format = "json";
+  std::vector<std::string> format_options;  // NAME=VALUE
+  RecordChoice choice;
+  Compression compression = Compression::none;
+  bool force = false;
+  bool json = false;
+  bool is_quiet = false;
+  std::vector<std::string> plugin_paths;
+};
 struct StatsCommand {
   std::string data_dir;
   bool json = false;
 };
 struct VerifyCommand {
   std::string data_dir;
-  std::string anchor;  // empty: none was given
+  std::string anchor;       // empty: none was given
+  std::string export_file;  // empty: a store is verified
   bool repair = false;
   bool json = false;
   bool quiet = false;
@@ -125,9 +140,10 @@ struct Answer {
   std::string text;
 };
 
-using Command = std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand,
-                             QueryCommand, TailCommand, StatsCommand, VerifyCommand, BackupCommand,
-                             PluginListCommand, PluginInfoCommand, CompletionCommand>;
+using Command =
+    std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand, QueryCommand,
+                 TailCommand, ExportCommand, StatsCommand, VerifyCommand, BackupCommand,
+                 PluginListCommand, PluginInfoCommand, CompletionCommand>;
 
 // Reads the command line as command_declaration.hpp describes it. Flags come first, then the
 // environment; a value that makes no sense is an error wherever it stands.

@@ -15,6 +15,7 @@ namespace kifa::cli {
 [[nodiscard]] int run(const CheckCommand& command);
 [[nodiscard]] int run(const QueryCommand& command);
 [[nodiscard]] int run(const TailCommand& command);
+[[nodiscard]] int run(const ExportCommand& command);
 [[nodiscard]] int run(const StatsCommand& command);
 [[nodiscard]] int run(const VerifyCommand& command);
 [[nodiscard]] int run(const BackupCommand& command);

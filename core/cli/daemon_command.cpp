@@ -1,3 +1,4 @@
+#include <utility>
 #include <variant>
 
 #include "core/cli/commands.hpp"
@@ -35,7 +36,14 @@ int run(const DaemonCommand& command) {
   if (command.print_yaml) {
     return print_yaml(command, deployment.deployment);
   }
-  return run_deployment(deployment, command.run);
+  Reload reload;
+  if (!command.deployment.config.empty()) {
+    reload = [&command] {
+      Origins ignored;
+      return load_layers(command.deployment, Purpose::run, ignored);
+    };
+  }
+  return run_deployment(std::move(deployment), command.run, reload);
 }
 
 }  // namespace kifa::cli

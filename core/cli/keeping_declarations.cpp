@@ -15,7 +15,12 @@ Result<Command> finish_verify(const VerifyTexts& texts) {
   if (command.repair && !command.anchor.empty()) {
     return Status(Code::invalid, "--anchor checks and --repair changes: give one of them");
   }
-  KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
+  if (command.export_file.empty()) {
+    KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
+  } else if (command.repair || !command.anchor.empty()) {
+    return Status(Code::invalid,
+                  "--export checks a file without its store: --anchor and --repair are for stores");
+  }
   return command;
 }
 
@@ -33,6 +38,10 @@ CommandDeclaration verify_declaration() {
                        "Check as well that the records up to LAST are those of this anchor, which "
                        "an earlier verify printed",
                    .into = &command.anchor},
+                  {.names = "--export",
+                   .value_name = "FILE",
+                   .summary = "Check this file of `kifa export` by its manifest, without a store",
+                   .into = &command.export_file},
                   json_option(command.json),
                   {.names = "--repair",
                    .value_name = "",
@@ -48,6 +57,7 @@ CommandDeclaration verify_declaration() {
           "  kifa verify -d ./data\n"
           "  kifa verify -d /mnt/backup/data --json\n"
           "  kifa verify -d ./data --repair\n"
+          "  kifa verify --export january.json.gz\n"
           "\nReads also while a daemon writes the store; changes nothing without --repair. Prints "
           "a\n"
           "line for each fault and ends with 65 when there is any. The anchor that it prints, "

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/base/types.hpp"
 #include "core/cli/exit_code.hpp"
@@ -27,8 +28,9 @@ void wait_until_writable(int descriptor) {
 
 }  // namespace
 
-Output::Output(int descriptor)
+Output::Output(int descriptor, std::string name)
     : descriptor_(descriptor),
+      name_(std::move(name)),
       piece_bytes_(isatty(descriptor) == 1 ? kTerminalPieceBytes : kPieceBytes) {
   buffer_.reserve(piece_bytes_);
   if (descriptor == STDOUT_FILENO && closed_at_start().output) {
@@ -66,7 +68,7 @@ Status Output::write_all(std::string_view bytes) {
     if (errno == EAGAIN) {
       wait_until_writable(descriptor_);
     } else if (errno != EINTR) {
-      failure_ = Status::from_errno(errno, "cannot write to stdout");
+      failure_ = Status::from_errno(errno, "cannot write to " + name_);
       break;
     }
     if (interrupting_signal() != 0) {

@@ -20,7 +20,8 @@ namespace kifa::cli {
 //          the reader has gone, and code() is `closed` when a signal asked to stop (interrupt.hpp).
 class Output final : public ByteSink {
  public:
-  explicit Output(int descriptor);
+  // `name` is what failures call it.
+  explicit Output(int descriptor, std::string name = "stdout");
 
   [[nodiscard]] Status append(std::string_view text) override;
   [[nodiscard]] Status flush() override;
@@ -29,6 +30,7 @@ class Output final : public ByteSink {
   Status write_all(std::string_view bytes);
 
   const int descriptor_;
+  const std::string name_;
   const std::size_t piece_bytes_;
   std::string buffer_;
   Status failure_;

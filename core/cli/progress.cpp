@@ -21,17 +21,32 @@ void put(const std::string& text) {
 ProgressLine::ProgressLine(std::string what, bool is_wanted)
     : what_(std::move(what)), is_shown_(is_wanted && ::isatty(STDERR_FILENO) == 1) {}
 
-void ProgressLine::show(std::uint64_t done, std::uint64_t all) {
-  const std::uint64_t percent =
+bool ProgressLine::is_news(std::uint64_t done, std::uint64_t all) {
+  const std::uint64_t share =
       all == 0 ? 100 : std::min(done, all) / std::max<std::uint64_t>(all / 100, 1);
-  if (!is_shown_ || std::min<std::uint64_t>(percent, 100) == percent_) {
-    return;
-  }
-  percent_ = std::min<std::uint64_t>(percent, 100);
-  const std::string text = fmt::format("{} {} %, {} of {}", what_, percent_, bytes_for_people(done),
-                                       bytes_for_people(all));
+  const std::uint64_t percent = std::min<std::uint64_t>(share, 100);
+  return is_shown_ && std::exchange(percent_, percent) != percent;
+}
+
+void ProgressLine::draw(const std::string& text) {
   put(fmt::format("\r{:<{}}", text, width_));
   width_ = std::max(width_, text.size());
+}
+
+void ProgressLine::show(std::uint64_t done, std::uint64_t all) {
+  if (is_news(done, all)) {
+    draw(fmt::format("{} {} %, {} of {}", what_, percent_, bytes_for_people(done),
+                     bytes_for_people(all)));
+  }
+}
+
+void ProgressLine::show_records(std::uint64_t done, std::uint64_t all, std::uint64_t records) {
+  constexpr std::uint64_t kBarWidth = 25;
+  if (is_news(done, all)) {
+    const std::uint64_t filled = percent_ * kBarWidth / 100;
+    draw(fmt::format("{} [{:#<{}}{:-<{}}] {} %, {}", what_, "", filled, "", kBarWidth - filled,
+                     percent_, counted(records, "record")));
+  }
 }
 
 void ProgressLine::clear() {

@@ -16,11 +16,17 @@ class ProgressLine final {
   ProgressLine& operator=(const ProgressLine&) = delete;
   ~ProgressLine() { clear(); }
 
-  void show(std::uint64_t done, std::uint64_t all);
+  void show(std::uint64_t done, std::uint64_t all);  // bytes
+  // A bar, `done` of `all` long, and how many records there were so far.
+  void show_records(std::uint64_t done, std::uint64_t all, std::uint64_t records);
   // Takes the line away, so that something else can be written.
   void clear();
 
  private:
+  // Whether a new percent is to be drawn.
+  bool is_news(std::uint64_t done, std::uint64_t all);
+  void draw(const std::string& text);
+
   const std::string what_;
   const bool is_shown_;
   std::uint64_t percent_ = UINT64_MAX;

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/printing_taker.hpp"
+#include "core/cli/query_output.hpp"
 #include "core/cli/record_printer.hpp"
 #include "core/cli/record_scan.hpp"
 #include "core/io/file_system.hpp"
@@ -41,7 +41,7 @@ int count(const QueryCommand& command, const ChoiceFilter& filter, store::Reader
 }
 
 Status print_records(const QueryCommand& command, RecordScan& scan, RecordPrinter& printer,
-                     store::Reader& reader) {
+                     store::Reader& reader, QueryOutput& output) {
   KIFA_TRY(printer.begin());
   const Status scanned = scan.run(reader);
   KIFA_TRY(scan.stopped());
@@ -51,7 +51,7 @@ Status print_records(const QueryCommand& command, RecordScan& scan, RecordPrinte
     return finished;
   }
   tell_what_was_met(scan.seen(), command.events, reader.durable_lsn());
-  return scanned;
+  return scanned ? output.publish() : scanned;
 }
 
 }  // namespace
@@ -76,16 +76,22 @@ int run(const QueryCommand& command) {
     complain(registry.status().message());
     return configuration_exit_code(registry.status().code());
   }
-  Output output(STDOUT_FILENO);
+  const auto output = QueryOutput::open(io::posix_file_system(), command.output);
+  if (!output) {
+    complain(output.status().message());
+    return output.status().code() == Code::invalid ? kExitUsage : exit_code(output.status().code());
+  }
   const auto printer =
-      RecordPrinter::open(**registry, command.format, command.format_options, output);
+      RecordPrinter::open(**registry, command.format, command.format_options, (*output)->sink());
   if (!printer) {
     complain(printer.status().message());
     return configuration_exit_code(printer.status().code());
   }
-  PrintingTaker taker(**printer, event_style(command.events, command.format, command.color));
+  const bool is_to_file = !command.output.empty() && command.color == Color::automatic;
+  const Color color = is_to_file ? Color::never : command.color;
+  PrintingTaker taker(**printer, event_style(command.events, command.format, color));
   RecordScan scan(command.choice, *filter, taker);
-  return asking_exit_code(print_records(command, scan, **printer, **reader));
+  return asking_exit_code(print_records(command, scan, **printer, **reader, **output));
 }
 
 }  // namespace kifa::cli

@@ -48,6 +48,9 @@ Result<Command> finish_query(const QueryTexts& texts) {
                                 command.count ? "--count" : "--reverse"));
     }
   }
+  if (command.count && !command.output.empty()) {
+    return Status(Code::invalid, "--count prints a number on standard output: leave out --output");
+  }
   return command;
 }
 
@@ -64,7 +67,11 @@ CommandDeclaration query_declaration() {
   add(options, filter_options(texts->choice));
   add(options, order_options(texts->choice));
   add(options,
-      {{.names = "--count",
+      {{.names = "-o,--output",
+        .value_name = "FILE",
+        .summary = "Write to this file, which gets its name when it is whole",
+        .into = &texts->command.output},
+       {.names = "--count",
         .value_name = "",
         .summary = "Print how many records there are instead of the records",
         .into = &texts->command.count},
@@ -158,6 +165,77 @@ CommandDeclaration tail_declaration() {
       .finish = [texts] { return finish_tail(*texts); }};
 }
 
+struct ExportTexts {
+  ExportCommand command;
+  Text data_dir;
+  Text compress;
+  ChoiceTexts choice;
+};
+
+Result<Command> finish_export(const ExportTexts& texts) {
+  ExportCommand command = texts.command;
+  KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
+  KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
+  KIFA_TRY(check_format_options(command.format_options));
+  const std::string& compression = texts.compress.value;
+  if (!compression.empty() && !one_of(compression, {"gzip", "zstd"})) {
+    return Status(Code::invalid,
+                  fmt::format("--compress takes gzip or zstd, not `{}`", compression));
+  }
+  if (!compression.empty()) {
+    command.compression = compression == "gzip" ? Compression::gzip : Compression::zstd;
+  }
+  return command;
+}
+
+CommandDeclaration export_declaration() {
+  const auto texts = std::make_shared<ExportTexts>();
+  ExportCommand& command = texts->command;
+  std::vector<OptionDeclaration> options = {
+      data_dir_option(texts->data_dir),
+      {.names = "-o,--output",
+       .value_name = "FILE",
+       .summary = "The file to make; its manifest stands beside it as FILE.manifest.json",
+       .into = &command.output,
+       .required = true},
+      {.names = "-f,--format",
+       .value_name = "NAME",
+       .summary = "Formatter: json (default), text, ...",
+       .into = &command.format},
+      format_option_option(command.format_options)};
+  add(options, begin_options(texts->choice));
+  add(options, end_options(texts->choice));
+  add(options, filter_options(texts->choice));
+  add(options, order_options(texts->choice));
+  add(options, {{.names = "--compress",
+                 .value_name = "HOW",
+                 .summary = "Compress the file: gzip or zstd",
+                 .into = &texts->compress},
+                {.names = "--force",
+                 .value_name = "",
+                 .summary = "Replace the file if it is there",
+                 .into = &command.force},
+                json_option(command.json),
+                {.names = "-q,--quiet",
+                 .value_name = "",
+                 .summary = "No progress bar and no summary",
+                 .into = &command.is_quiet},
+                plugin_path_option(command.plugin_paths)});
+  return {.name = "export",
+          .alias = "",
+          .summary = "Write the records of a store into a file, whole or not at all",
+          .options = std::move(options),
+          .footer =
+              "\nExamples:\n"
+              "  kifa export -d ./data -o january.json.gz --compress gzip --from 2026-01-01 --to "
+              "2026-01-31\n"
+              "  kifa export -d ./data -o sales.csv --format csv --source till-1/app\n"
+              "  kifa verify --export january.json.gz\n"
+              "\nThe file gets its name when all of it is on the disk. What an interrupted export "
+              "leaves is\nhidden, and removed by the next one in that folder: just run it again.",
+          .finish = [texts] { return finish_export(*texts); }};
+}
+
 CommandDeclaration stats_declaration() {
   struct State {
     StatsCommand command;
@@ -178,7 +256,7 @@ CommandDeclaration stats_declaration() {
 }  // namespace
 
 std::vector<CommandDeclaration> reading_commands() {
-  return {query_declaration(), tail_declaration(), stats_declaration()};
+  return {query_declaration(), tail_declaration(), export_declaration(), stats_declaration()};
 }
 
 }  // namespace kifa::cli

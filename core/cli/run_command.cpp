@@ -1,3 +1,4 @@
+#include <utility>
 #include <variant>
 
 #include "core/cli/commands.hpp"
@@ -9,12 +10,15 @@ namespace kifa::cli {
 
 int run(const RunCommand& command) {
   use_log_format(command.run);
-  LoadResult loaded = load_deployment_file(command.file, command.plugin_paths, Purpose::run);
+  const Reload load = [&command] {
+    return load_deployment_file(command.file, command.plugin_paths, Purpose::run);
+  };
+  LoadResult loaded = load();
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);
     return failure->exit_code;
   }
-  return run_deployment(std::get<LoadedDeployment>(loaded), command.run);
+  return run_deployment(std::move(std::get<LoadedDeployment>(loaded)), command.run, load);
 }
 
 }  // namespace kifa::cli

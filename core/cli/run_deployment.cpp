@@ -3,12 +3,18 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "core/cli/exit_code.hpp"
 #include "core/cli/human.hpp"
 #include "core/cli/messages.hpp"
+#include "core/cli/service_manager.hpp"
 #include "core/cli/signals.hpp"
 #include "core/cli/standard_descriptors.hpp"
 #include "core/io/file_system.hpp"
@@ -105,20 +111,144 @@ int exit_code_after(const Status& status, const pipeline::RunSummary& summary, i
   return stop_signal == SIGTERM ? kExitTerminated : kExitOk;
 }
 
+Status check_stdin(const config::Deployment& deployment) {
+  const std::string wants_stdin = reader_of_stdin(deployment);
+  if (wants_stdin.empty() || !closed_at_start().input) {
+    return {};
+  }
+  return {Code::unavailable,
+          fmt::format("source {} reads standard input, which is closed; give it a file or a pipe, "
+                      "or /dev/null for nothing",
+                      wants_stdin)};
+}
+
+// What the service manager shows.
+std::string status_text(const config::Deployment& deployment) {
+  std::size_t sources = 0;
+  for (const config::PipelineConfig& pipeline : deployment.pipelines) {
+    sources += pipeline.sources.size();
+  }
+  return fmt::format("{}, {}", counted(deployment.pipelines.size(), "pipeline"),
+                     counted(sources, "source"));
+}
+
+// One run with all that it talks to: log, signals, service manager.
+//
+// Threads: confined to the control thread; the log from any.
+class Run {
+ public:
+  Run(LoadedDeployment loaded, const RunFlags& flags, const Reload& reload)
+      : loaded_(std::move(loaded)), flags_(flags), reload_(reload), log_(make_log(flags)) {}
+
+  int run() {
+    // Before any other thread exists: they inherit the blocked signals.
+    auto signals =
+        Signals::start([log = log_](const std::string& sentence) { log->info("kifa", sentence); });
+    if (!signals) {
+      complain(signals.status().message());
+      return exit_code(signals.status().code());
+    }
+    pipeline::RunSummary summary;
+    const Status status = run_pipelines(**signals, summary);
+    log_->flush();
+    if (!status) {
+      complain(status.message());
+    }
+    tell_summary(loaded_.deployment, summary);
+    return exit_code_after(status, summary, (*signals)->stop_signal());
+  }
+
+ private:
+  pipeline::RunnerOptions runner_options();
+  Status run_pipelines(Signals& signals, pipeline::RunSummary& summary);
+  void enter(pipeline::RunPhase phase);
+  std::optional<pipeline::Replacement> load();
+  void refuse(const std::string& why) const;
+
+  LoadedDeployment loaded_;
+  std::optional<LoadedDeployment> next_;  // of a reload that is under way
+  const RunFlags& flags_;
+  const Reload& reload_;
+  const std::shared_ptr<observability::Log> log_;
+  const ServiceManager manager_{config::process_environment()};
+};
+
+pipeline::RunnerOptions Run::runner_options() {
+  pipeline::RunnerOptions options;
+  options.log = [log = log_](pipeline::LogLevel level, const std::string& subject,
+                             const std::string& message) {
+    log->write(static_cast<observability::LogLevel>(level), subject, message);
+  };
+  options.log_level = static_cast<pipeline::LogLevel>(log_->level());
+  options.stop_timeout_ns = flags_.stop_timeout_ns.value;
+  options.on_phase = [this](pipeline::RunPhase phase) { enter(phase); };
+  options.load = [this] { return load(); };
+  options.on_turn = [this] { manager_.alive(); };
+  options.turn_ns = manager_.alive_every_ns();
+  return options;
+}
+
 // Runs to the end; `summary` is what was done up to there.
-Status run_pipelines(const LoadedDeployment& loaded, const pipeline::RunnerOptions& options,
-                     Signals& signals, pipeline::RunSummary& summary) {
-  const auto runner = pipeline::Runner::create(loaded.deployment, *loaded.registry, options);
+Status Run::run_pipelines(Signals& signals, pipeline::RunSummary& summary) {
+  const auto runner =
+      pipeline::Runner::create(loaded_.deployment, *loaded_.registry, runner_options());
   if (!runner) {
     return runner.status();
   }
   signals.on_stop([&runner] { (*runner)->request_stop(); });
   signals.on_shift([&runner](int step) { (*runner)->shift_mode(step); });
+  signals.on_reload([&runner] { (*runner)->request_reload(); });
   const Status status = (*runner)->run();
+  signals.on_reload(nullptr);
   signals.on_shift(nullptr);
   signals.on_stop(nullptr);
   summary = (*runner)->summary();
   return status;  // the stores are closed with the runner
+}
+
+void Run::enter(pipeline::RunPhase phase) {
+  switch (phase) {
+    case pipeline::RunPhase::reloading:
+      manager_.reloading();
+      return;
+    case pipeline::RunPhase::stopping:
+      manager_.stopping(flags_.stop_timeout_ns.value);
+      return;
+    case pipeline::RunPhase::reloaded:
+      loaded_ = std::move(*std::exchange(next_, std::nullopt));
+      break;
+    case pipeline::RunPhase::kept:
+      next_.reset();
+      break;
+    case pipeline::RunPhase::started:
+      break;
+  }
+  manager_.ready(status_text(loaded_.deployment));
+}
+
+std::optional<pipeline::Replacement> Run::load() {
+  if (!reload_) {
+    log_->warn("kifa", "SIGHUP: all is from flags and the environment; there is no file to read");
+    return std::nullopt;
+  }
+  log_->info("kifa", "SIGHUP: reading the configuration again");
+  LoadResult result = reload_();
+  if (const auto* failure = std::get_if<LoadFailure>(&result)) {
+    refuse(failure->text);
+    return std::nullopt;
+  }
+  auto& loaded = std::get<LoadedDeployment>(result);
+  if (const Status status = check_stdin(loaded.deployment); !status) {
+    refuse(status.message());
+    return std::nullopt;
+  }
+  next_ = std::move(loaded);
+  return pipeline::Replacement{.deployment = next_->deployment, .registry = next_->registry.get()};
+}
+
+void Run::refuse(const std::string& why) const {
+  log_->error("kifa", "the new configuration is wrong, and nothing was changed");
+  complain_verbatim(why);
 }
 
 }  // namespace
@@ -129,38 +259,12 @@ void use_log_format(const RunFlags& flags) {
   }
 }
 
-int run_deployment(LoadedDeployment& loaded, const RunFlags& flags) {
-  const std::string wants_stdin = reader_of_stdin(loaded.deployment);
-  if (!wants_stdin.empty() && closed_at_start().input) {
-    complain(
-        fmt::format("source {} reads standard input, which is closed; give it a file or a "
-                    "pipe, or /dev/null for nothing",
-                    wants_stdin));
-    return kExitUnavailable;
-  }
-  const std::shared_ptr<observability::Log> log = make_log(flags);
-  // Before any other thread exists: they inherit the blocked signals.
-  const auto signals =
-      Signals::start([log](const std::string& sentence) { log->info("kifa", sentence); });
-  if (!signals) {
-    complain(signals.status().message());
-    return exit_code(signals.status().code());
-  }
-  pipeline::RunnerOptions options;
-  options.log = [log](pipeline::LogLevel level, const std::string& subject,
-                      const std::string& message) {
-    log->write(static_cast<observability::LogLevel>(level), subject, message);
-  };
-  options.log_level = static_cast<pipeline::LogLevel>(log->level());
-  options.stop_timeout_ns = flags.stop_timeout_ns.value;
-  pipeline::RunSummary summary;
-  const Status status = run_pipelines(loaded, options, **signals, summary);
-  log->flush();
-  if (!status) {
+int run_deployment(LoadedDeployment loaded, const RunFlags& flags, const Reload& reload) {
+  if (const Status status = check_stdin(loaded.deployment); !status) {
     complain(status.message());
+    return exit_code(status.code());
   }
-  tell_summary(loaded.deployment, summary);
-  return exit_code_after(status, summary, (*signals)->stop_signal());
+  return Run(std::move(loaded), flags, reload).run();
 }
 
 }  // namespace kifa::cli

@@ -55,9 +55,8 @@ CommandDeclaration daemon_declaration() {
           "  kifa daemon --serial /dev/ttyUSB0,38400 -d ./data\n"
           "  kifa daemon -c shop.yaml --flush-mode emergency\n"
           "\nFlags count over the environment, that over the file, and that over the defaults;\n"
-          "`kifa config` with the same flags tells what came out. Ends with 0 when the input "
-          "ends,\n"
-          "with 143 after SIGTERM and 130 after SIGINT.",
+          "`kifa config` with the same flags tells what came out. SIGHUP reads the file\n"
+          "again. Ends with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.",
       .finish = [texts] { return finish_daemon(*texts); }};
 }
 

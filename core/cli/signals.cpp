@@ -91,9 +91,10 @@ void Signals::wait_loop() {
 
 void Signals::take(int signal_number) {
   if (signal_number == SIGHUP) {
-    tell_(
-        "SIGHUP: reloading the configuration is not available in this version; nothing was "
-        "changed");
+    const MutexLock lock(mutex_);
+    if (reload_) {
+      reload_();
+    }
     return;
   }
   if (signal_number == SIGUSR1 || signal_number == SIGUSR2) {
@@ -123,6 +124,11 @@ void Signals::take(int signal_number) {
 void Signals::on_shift(std::function<void(int)> shift) {
   const MutexLock lock(mutex_);
   shift_ = std::move(shift);
+}
+
+void Signals::on_reload(std::function<void()> reload) {
+  const MutexLock lock(mutex_);
+  reload_ = std::move(reload);
 }
 
 void Signals::on_stop(std::function<void()> stop) {

@@ -14,8 +14,8 @@ namespace kifa::cli {
 // Takes the signals of a process that runs pipelines: blocked in every thread, waited for by one.
 //
 // SIGTERM and SIGINT ask once for an orderly stop; a SIGINT after that ends the process at once
-// with 130. SIGUSR1 asks for safer writing, SIGUSR2 for faster. SIGHUP is answered with one line
-// that says that reloading is not available in this version.
+// with 130. SIGUSR1 asks for safer writing, SIGUSR2 for faster, SIGHUP for the configuration to be
+// read again.
 //
 // Threads: start() on the first thread, before others exist (they inherit the blocked signals); the
 //          rest from any thread. The callbacks run on the waiting thread, or in on_stop's caller.
@@ -36,6 +36,9 @@ class Signals final {
   // Who is to write more safely (1) or faster (-1). Null: nobody any more.
   void on_shift(std::function<void(int step)> shift) KIFA_EXCLUDES(mutex_);
 
+  // Who is to read the configuration again. Null: nobody any more.
+  void on_reload(std::function<void()> reload) KIFA_EXCLUDES(mutex_);
+
   // The signal that asked to stop; 0: none.
   [[nodiscard]] int stop_signal() const { return stop_signal_.load(std::memory_order_relaxed); }
 
@@ -51,6 +54,7 @@ class Signals final {
   Mutex mutex_;
   std::function<void()> stop_ KIFA_GUARDED_BY(mutex_);
   std::function<void(int)> shift_ KIFA_GUARDED_BY(mutex_);
+  std::function<void()> reload_ KIFA_GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

@@ -13,6 +13,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/progress.hpp"
+#include "core/cli/verify_export.hpp"
 #include "core/io/file_system.hpp"
 #include "core/store/repair.hpp"
 #include "core/store/verify.hpp"
@@ -105,6 +106,9 @@ Result<store::VerifyReport> repaired(const VerifyCommand& command,
 }  // namespace
 
 int run(const VerifyCommand& command) {
+  if (!command.export_file.empty()) {
+    return verify_export(command);
+  }
   store::VerifyOptions options{.directory = command.data_dir};
   if (!command.anchor.empty()) {
     const auto anchor = store::anchor_from(command.anchor);

@@ -52,9 +52,10 @@ void RunEvents::wait(const Clock& clock, std::int64_t until) {
   notified_ = false;
 }
 
-Pipeline::Pipeline(std::string name, const Clock& clock, std::shared_ptr<Log> log,
-                   std::shared_ptr<RunEvents> events)
-    : name_(std::move(name)),
+Pipeline::Pipeline(const config::PipelineConfig& config, const Clock& clock,
+                   std::shared_ptr<Log> log, std::shared_ptr<RunEvents> events)
+    : config_(config),
+      name_(config.name),
       clock_(clock),
       log_(std::move(log)),
       events_(std::move(events)),
@@ -62,68 +63,84 @@ Pipeline::Pipeline(std::string name, const Clock& clock, std::shared_ptr<Log> lo
 
 // Sources first: their streams and batches point at nothing of the sinks, but not the other way
 // round.
-Pipeline::~Pipeline() { sources_.clear(); }
+Pipeline::~Pipeline() {
+  new_sources_.clear();
+  stuck_sources_.clear();
+  sources_.clear();
+}
 
 void Pipeline::start() {
-  std::vector<std::pair<std::string, std::function<void()>>> bodies;
-  const auto add_sink_thread = [&](SinkWriter& writer) {
-    const std::string name = writer.name().substr(name_.size() + 1);
-    bodies.emplace_back("k>" + name, [&writer] { writer.run_worker(); });
-  };
-  add_sink_thread(*sink_);
-  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
-    add_sink_thread(*copy);
-  }
-  for (const std::unique_ptr<Source>& source : sources_) {
-    bodies.emplace_back("k<" + source->engine->parts().name, [this, source = source.get()] {
-      run_source(*source->engine, clock_);
-      source_ended(*source);
-    });
-  }
   const MutexLock lock(mutex_);
   sources_left_ = sources_.size();
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    const auto& [thread_name, body] = bodies[i];
-    Worker& worker = workers_.emplace_back();
-    const bool is_sink = i < 1 + copies_.size();
-    worker.what =
-        fmt::format("{} `{}/{}`", is_sink ? "sink" : "source", name_, thread_name.substr(2));
-    worker.thread = std::thread([self = shared_from_this(), i, thread_name, body] {
-      self->run_thread(i, thread_name, body);
-    });
+  sources_untried_ = sources_.size();
+  start_sink(*sink_);
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    start_sink(*copy);
+  }
+  for (const std::unique_ptr<Source>& source : sources_) {
+    start_source(*source);
   }
 }
 
-void Pipeline::run_thread(std::size_t worker, const std::string& thread_name,
+void Pipeline::start_sink(SinkWriter& writer) {
+  const std::string name = writer.name().substr(name_.size() + 1);
+  start_thread(fmt::format("sink `{}`", writer.name()), "k>" + name,
+               [&writer] { writer.run_worker(); });
+}
+
+void Pipeline::start_source(Source& source) {
+  const SourceParts& parts = source.engine->parts();
+  source.worker =
+      &start_thread(fmt::format("source `{}`", parts.origin), "k<" + parts.name, [this, &source] {
+        run_source(*source.engine, clock_);
+        source_ended(source);
+      });
+}
+
+const Pipeline::Worker& Pipeline::start_thread(std::string what, const std::string& thread_name,
+                                               std::function<void()> body) {
+  Worker& worker = workers_.emplace_back();
+  worker.what = std::move(what);
+  worker.thread =
+      std::thread([self = shared_from_this(), &worker, thread_name, run = std::move(body)] {
+        self->run_thread(worker, thread_name, run);
+      });
+  return worker;
+}
+
+void Pipeline::run_thread(Worker& worker, const std::string& thread_name,
                           const std::function<void()>& body) {
   block_signals();
   name_this_thread(thread_name);
   body();
   {
     const MutexLock lock(mutex_);
-    workers_[worker].done = true;
+    worker.done = true;
   }
   events_->notify();
 }
 
 void Pipeline::source_ended(const Source& source) {
   const SourceEngine::End& end = source.engine->result();
+  bool leaves = false;
   {
     const MutexLock lock(mutex_);
+    leaves = source.leaves;
     --sources_left_;
-    given_up_ += end.unsettled;
-    if (!end.status) {
+    // What a source that leaves could not wait for is the sink's, which goes on.
+    given_up_ += leaves ? 0 : end.unsettled;
+    if (!end.status && !leaves) {
       note_failure(end.status);
       stops_ |= end.stops_pipeline;
     }
-    if (end.unsettled != 0) {
+    if (end.unsettled != 0 && !leaves) {
       note_failure(Status(Code::io, fmt::format("{}: {} records were not settled when the time to "
                                                 "stop was over",
                                                 source.engine->parts().origin, end.unsettled)));
     }
   }
   if (!end.status && end.status.message() != sink_->failure().message()) {
-    source.logger->error(end.status.message());
+    source.logger->write(leaves ? LogLevel::warn : LogLevel::error, end.status.message());
   }
   events_->notify();
 }
@@ -172,7 +189,15 @@ void Pipeline::join() {
     const MutexLock lock(mutex_);
     note_failure(sink_->failure());
   }
-  log_counters();
+  for (const std::unique_ptr<Source>& source : sources_) {
+    log_counters(*source);
+  }
+  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
+    if (const std::uint64_t dropped = copy->dropped_records(); dropped != 0) {
+      log_->write(LogLevel::warn, copy->name(),
+                  fmt::format("{} records were not copied to this best-effort sink", dropped));
+    }
+  }
 }
 
 std::string Pipeline::abandon() {
@@ -187,6 +212,11 @@ std::string Pipeline::abandon() {
     }
   }
   return left;
+}
+
+bool Pipeline::sources_tried() const {
+  const MutexLock lock(mutex_);
+  return sources_untried_ == 0;
 }
 
 bool Pipeline::sources_finished() const {
@@ -223,44 +253,38 @@ std::uint64_t Pipeline::unsettled() const {
 }
 
 void Pipeline::add_to(RunSummary& summary) const {
-  for (const std::unique_ptr<Source>& source : sources_) {
-    const SourceCounters& counters = source->counters;
-    summary.records_acknowledged += counters.records_acknowledged.load(std::memory_order_relaxed);
-    summary.records_filtered += counters.records_filtered.load(std::memory_order_relaxed);
-    summary.records_failed += counters.records_failed.load(std::memory_order_relaxed);
-  }
+  const auto add = [&summary](const std::vector<std::unique_ptr<Source>>& sources) {
+    for (const std::unique_ptr<Source>& source : sources) {
+      summary += counts_of(source->counters);
+    }
+  };
+  add(sources_);
+  add(stuck_sources_);
+  summary += past_;
   const MutexLock lock(mutex_);
   summary.drain_left_records += given_up_;
 }
 
-void Pipeline::log_counters() const {
-  for (const std::unique_ptr<Source>& source : sources_) {
-    const SourceCounters& counters = source->counters;
-    std::string line = fmt::format("records acknowledged: {}, bytes read: {}",
-                                   counters.records_acknowledged.load(), counters.bytes_in.load());
-    const auto add = [&line](const SourceCounters::Counter& counter, std::string_view what) {
-      if (const std::uint64_t count = counter.load(); count != 0) {
-        line += fmt::format(", {}: {}", what, count);
-      }
-    };
-    add(counters.records_filtered, "filtered");
-    add(counters.records_failed, "failed");
-    add(counters.records_truncated, "truncated");
-    add(counters.records_rejected, "rejected as oversize");
-    add(counters.records_partial, "partial");
-    add(counters.bytes_dropped, "bytes of oversize records dropped");
-    add(counters.bytes_skipped, "bytes of no record skipped");
-    add(counters.gaps, "gaps");
-    add(counters.replies_failed, "replies failed");
-    add(counters.restarts, "restarts");
-    source->logger->info(line);
-  }
-  for (const std::unique_ptr<SinkWriter>& copy : copies_) {
-    if (const std::uint64_t dropped = copy->dropped_records(); dropped != 0) {
-      log_->write(LogLevel::warn, copy->name(),
-                  fmt::format("{} records were not copied to this best-effort sink", dropped));
+void Pipeline::log_counters(const Source& source) {
+  const SourceCounters& counters = source.counters;
+  std::string line = fmt::format("records acknowledged: {}, bytes read: {}",
+                                 counters.records_acknowledged.load(), counters.bytes_in.load());
+  const auto add = [&line](const SourceCounters::Counter& counter, std::string_view what) {
+    if (const std::uint64_t count = counter.load(); count != 0) {
+      line += fmt::format(", {}: {}", what, count);
     }
-  }
+  };
+  add(counters.records_filtered, "filtered");
+  add(counters.records_failed, "failed");
+  add(counters.records_truncated, "truncated");
+  add(counters.records_rejected, "rejected as oversize");
+  add(counters.records_partial, "partial");
+  add(counters.bytes_dropped, "bytes of oversize records dropped");
+  add(counters.bytes_skipped, "bytes of no record skipped");
+  add(counters.gaps, "gaps");
+  add(counters.replies_failed, "replies failed");
+  add(counters.restarts, "restarts");
+  source.logger->info(line);
 }
 
 }  // namespace kifa::pipeline

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,7 +46,12 @@ class RunEvents final {
 // Threads own it together with the runner, so that a component whose call never returns can be left
 // behind with everything that it may touch (abandon()).
 //
-// Threads: create, start, request_stop, close_sinks, join and abandon on the control thread.
+// Its sources may change while it runs: bring_sources() makes those of another configuration that
+// are new, part_sources() drains those that are not in it, and when these have ended,
+// settle_sources() forgets them and starts the new ones. The others never notice.
+//
+// Threads: create, start, request_stop, close_sinks, join, abandon and everything about changes on
+//          the control thread.
 class Pipeline final : public std::enable_shared_from_this<Pipeline> {
  public:
   static Result<std::shared_ptr<Pipeline>> create(const config::PipelineConfig& config,
@@ -64,9 +70,21 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
   void close_sinks(std::int64_t deadline_mono_ns);
   // When every thread has ended.
   void join();
+
+  [[nodiscard]] const config::PipelineConfig& config() const { return config_; }
+  // A failure leaves everything as it is.
+  Status bring_sources(const config::PipelineConfig& config, const FindComponent& find);
+  void part_sources(std::int64_t deadline_mono_ns);
+  [[nodiscard]] bool sources_parted() const;
+  // Leaves behind those that do not return, and says which.
+  void settle_sources();
+  // The new sources are not wanted any more; those that were parted are gone all the same.
+  void drop_new_sources();
   // Leaves threads behind that do not end. Returns what they were in: "sink `till-1/journal`".
   std::string abandon();
 
+  // Every source has been started once, or that has failed.
+  [[nodiscard]] bool sources_tried() const;
   [[nodiscard]] bool sources_finished() const;
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool failed() const;
@@ -85,23 +103,30 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
     bool done = false;
   };
 
-  Pipeline(std::string name, const Clock& clock, std::shared_ptr<Log> log,
+  Pipeline(const config::PipelineConfig& config, const Clock& clock, std::shared_ptr<Log> log,
            std::shared_ptr<RunEvents> events);
   Status add_sink(const config::SinkConfig& config, std::uint64_t record_bytes_max,
                   const FindComponent& find);
-  Status add_source(const config::SourceConfig& config, const FindComponent& find);
+  Result<std::unique_ptr<Source>> make_source(const config::SourceConfig& config,
+                                              const FindComponent& find);
   Result<std::unique_ptr<plugin::Instance>> make_instance(const config::ComponentConfig& config,
                                                           config::ComponentKind kind,
                                                           const std::string& instance_name,
                                                           const FindComponent& find,
                                                           plugin::HostCallbacks callbacks);
   plugin::HostCallbacks callbacks_for(const std::string& instance_name) const;
-  void run_thread(std::size_t worker, const std::string& thread_name,
+  void start_sink(SinkWriter& writer) KIFA_REQUIRES(mutex_);
+  void start_source(Source& source) KIFA_REQUIRES(mutex_);
+  const Worker& start_thread(std::string what, const std::string& thread_name,
+                             std::function<void()> body) KIFA_REQUIRES(mutex_);
+  void run_thread(Worker& worker, const std::string& thread_name,
                   const std::function<void()>& body);
   void source_ended(const Source& source);
+  void forget(std::unique_ptr<Source> source);
   void note_failure(const Status& status) KIFA_REQUIRES(mutex_);
-  void log_counters() const;
+  static void log_counters(const Source& source);
 
+  config::PipelineConfig config_;
   const std::string name_;
   const Clock& clock_;
   const std::shared_ptr<Log> log_;
@@ -113,11 +138,19 @@ class Pipeline final : public std::enable_shared_from_this<Pipeline> {
   std::unique_ptr<RecordFilter> filter_;
   std::unique_ptr<SinkWriter> sink_;
   std::vector<std::unique_ptr<SinkWriter>> copies_;
+
+  // The control thread's.
   std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::unique_ptr<Source>> new_sources_;
+  config::PipelineConfig new_config_;
+  std::vector<std::unique_ptr<Source>> stuck_sources_;  // left behind in a call
+  RunSummary past_;                                     // of sources that are gone
 
   mutable Mutex mutex_;
-  std::vector<Worker> workers_ KIFA_GUARDED_BY(mutex_);
+  std::list<Worker> workers_ KIFA_GUARDED_BY(mutex_);
+  std::size_t sources_untried_ KIFA_GUARDED_BY(mutex_) = 0;
   std::size_t sources_left_ KIFA_GUARDED_BY(mutex_) = 0;
+  std::size_t promised_sources_ KIFA_GUARDED_BY(mutex_) = 0;  // of sources_left_: not started yet
   Status failure_ KIFA_GUARDED_BY(mutex_);
   bool stops_ KIFA_GUARDED_BY(mutex_) = false;  // a failure that stops the whole pipeline
   std::uint64_t given_up_ KIFA_GUARDED_BY(mutex_) = 0;

@@ -18,7 +18,7 @@ Result<std::shared_ptr<Pipeline>> Pipeline::create(const config::PipelineConfig&
                                                    const FindComponent& find, const Clock& clock,
                                                    const std::shared_ptr<Log>& log,
                                                    const std::shared_ptr<RunEvents>& events) {
-  std::shared_ptr<Pipeline> pipeline(new Pipeline(config.name, clock, log, events));
+  std::shared_ptr<Pipeline> pipeline(new Pipeline(config, clock, log, events));
   if (!config.filters.empty()) {
     Result<std::unique_ptr<RecordFilter>> filter = RecordFilter::create(config.filters);
     if (!filter) {
@@ -41,7 +41,11 @@ Result<std::shared_ptr<Pipeline>> Pipeline::create(const config::PipelineConfig&
                               config.name));
   }
   for (const config::SourceConfig& source : config.sources) {
-    KIFA_TRY(pipeline->add_source(source, find));
+    auto made = pipeline->make_source(source, find);
+    if (!made) {
+      return made.error();
+    }
+    pipeline->sources_.push_back(std::move(*made));
   }
   if (pipeline->sources_.empty()) {
     return Status(Code::invalid, fmt::format("pipeline {} has no source", config.name));
@@ -124,7 +128,8 @@ Status Pipeline::add_sink(const config::SinkConfig& config, std::uint64_t record
   return {};
 }
 
-Status Pipeline::add_source(const config::SourceConfig& config, const FindComponent& find) {
+Result<std::unique_ptr<Pipeline::Source>> Pipeline::make_source(const config::SourceConfig& config,
+                                                                const FindComponent& find) {
   auto source = std::make_unique<Source>();
   SourceParts parts;
   parts.pipeline = name_;
@@ -165,10 +170,16 @@ Status Pipeline::add_source(const config::SourceConfig& config, const FindCompon
   parts.waker = source->waker;
   parts.counters = &source->counters;
   parts.log = source->logger.get();
+  parts.tried = [this] {
+    {
+      const MutexLock lock(mutex_);
+      --sources_untried_;
+    }
+    events_->notify();
+  };
   sink_->attach(source->waker);
   source->engine = std::make_unique<SourceEngine>(std::move(parts));
-  sources_.push_back(std::move(source));
-  return {};
+  return source;
 }
 
 }  // namespace kifa::pipeline

@@ -18,6 +18,14 @@ struct Pipeline::Source {
   std::unique_ptr<plugin::Instance> framing;
   std::unique_ptr<Logger> logger;
   std::unique_ptr<SourceEngine> engine;  // uses all of the above: destroyed first
+  const Worker* worker = nullptr;        // null: not started yet
+  bool leaves = false;                   // it was taken out of the configuration
 };
+
+inline RunSummary counts_of(const SourceCounters& counters) {
+  return {.records_acknowledged = counters.records_acknowledged.load(std::memory_order_relaxed),
+          .records_filtered = counters.records_filtered.load(std::memory_order_relaxed),
+          .records_failed = counters.records_failed.load(std::memory_order_relaxed)};
+}
 
 }  // namespace kifa::pipeline

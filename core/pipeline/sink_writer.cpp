@@ -38,6 +38,12 @@ void SinkWriter::attach(std::shared_ptr<Waker> waker) {
   sources_.push_back(std::move(waker));
 }
 
+void SinkWriter::detach(const std::shared_ptr<Waker>& waker) {
+  const MutexLock lock(mutex_);
+  std::erase(sources_, waker);
+  std::erase(waiters_, waker);
+}
+
 std::size_t SinkWriter::waiting() const {
   return offers_.size() - static_cast<std::size_t>(taken_end_ - front_ticket_);
 }

@@ -65,6 +65,7 @@ class SinkWriter final {
   void adopt(std::unique_ptr<plugin::Instance> sink, std::unique_ptr<TextMaker> formatter);
   // Woken when the sink becomes ready or fails.
   void attach(std::shared_ptr<Waker> waker);
+  void detach(const std::shared_ptr<Waker>& waker);
 
   // Takes a sealed batch; it is settled later, perhaps before this returns. false: the queue is
   // full, and `waiter` is woken when the sink has taken something. A best-effort sink never says

@@ -84,8 +84,10 @@ Wait SourceEngine::turn_waiting(std::int64_t now) {
   Status status = start();
   if (!status) {
     start_failed(std::move(status), now);
+    tell_tried();
     return {.again = true};
   }
+  tell_tried();
   state_ = State::running;
   started_once_ = true;
   started_at_ = now;
@@ -358,10 +360,17 @@ void SourceEngine::stop_source() {
   }
 }
 
+void SourceEngine::tell_tried() {
+  if (const std::function<void()> tried = std::exchange(parts_.tried, nullptr)) {
+    tried();
+  }
+}
+
 void SourceEngine::finish(Status status, bool stops_pipeline) {
   end_.status = std::move(status);
   end_.stops_pipeline = stops_pipeline;
   state_ = State::finished;
+  tell_tried();
 }
 
 }  // namespace kifa::pipeline

@@ -85,6 +85,7 @@ class SourceEngine final {
   void after_ending(std::int64_t now);
   void stop_source();
   void finish(Status status, bool stops_pipeline);
+  void tell_tried();
   void trim_if_due(std::int64_t now);
   [[nodiscard]] bool stopping() const { return stop_at_.load() != kNoTime; }
   // When polls of a drain end, so that there is time for flush and outcomes.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -72,6 +73,7 @@ struct SourceParts {
   std::shared_ptr<Waker> waker;
   SourceCounters* counters = nullptr;
   const Logger* log = nullptr;
+  std::function<void()> tried;  // called once: it has been started, or that failed
 };
 
 }  // namespace kifa::pipeline

@@ -874,6 +874,7 @@ Status LogWriter::set_flush_mode(FlushMode mode) {
     event.observed_unix_ns = clock_.now_unix_ns();
     event.text = fmt::format("flush mode {} to {}", to_string(mode_), to_string(mode));
     mode_ = mode;
+    publish_durable();  // who asks for the mode now is told the new one
     gather_event(std::move(event));
     if (!threads_) {
       do_all_work();

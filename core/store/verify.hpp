@@ -85,4 +85,11 @@ struct VerifyReport {
 // Memory:  the manifest, the pieces of a table, and what TableReader and the log scan need.
 Result<VerifyReport> verify_store(io::FileSystem& files, const VerifyOptions& options);
 
+// The anchor of the last piece of a store as it stands now, that verify_store() would report; none:
+// nothing is in tables yet. Reads the manifest and the last table's list of pieces, so it costs
+// milliseconds and checks nothing else. Safe beside a writer.
+//
+// Errors: of the last table, when it cannot be read; not_found: no such directory.
+Result<std::optional<Anchor>> newest_anchor(io::FileSystem& files, const std::string& directory);
+
 }  // namespace kifa::store

@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -191,6 +192,36 @@ TEST_CASE("events have colours on a terminal only, or when asked for", "[asking]
   const std::string uncolored = terminal.receive_now();
   CHECK(uncolored.find("-- event") != std::string::npos);
   CHECK(uncolored.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("a query's file appears when it is whole, and replaces what was there", "[asking]") {
+  const TemporaryDirectory directory;
+  const std::string data = two_sources(directory);
+  const std::string file = directory.file("sales.json");
+  const std::vector<std::string> words = {"query", "-d",       data, "--format",
+                                          "json",  "--output", file};
+  for (int i = 0; i < 2; ++i) {
+    const Ending ending = run_kifa(words);
+    INFO(ending.err);
+    CHECK(ending.exit_code == 0);
+    CHECK(ending.out.empty());
+    CHECK(lsns(read_file(file)) == "1 2 3 4 5 6");
+    write_file(file, "older");
+  }
+  std::vector<std::string> failing = words;
+  failing.insert(failing.end(), {"--format", "nonsense"});
+  require_refusal(run_kifa(failing), 64, "--format");
+  failing = {"query", "-d", data, "--format", "nonsense", "--output", file};
+  require_refusal(run_kifa(failing), 78, "nonsense");
+  CHECK(read_file(file) == "older");
+  CHECK(run_kifa({"query", "-d", data, "-o", "/dev/null"}).exit_code == 0);
+  require_refusal(run_kifa({"query", "-d", data, "-o", "/dev/full"}), 74,
+                  "cannot write to /dev/full: No space left on device");
+  require_refusal(run_kifa({"query", "-d", data, "-o", directory.path()}), 64, "names a folder");
+  require_refusal(run_kifa({"query", "-d", data, "-o", file, "--count"}), 64, "leave out --output");
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    CHECK_FALSE(entry.path().filename().string().starts_with("."));
+  }
 }
 
 TEST_CASE("every choice works on a copy that nobody may write, and changes nothing",

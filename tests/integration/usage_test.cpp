@@ -21,6 +21,7 @@ TEST_CASE("version and help go to stdout with exit code 0", "[cli]") {
                                                     {"help", "query"},
                                                     {"query", "-h"},
                                                     {"tail", "-h"},
+                                                    {"export", "-h"},
                                                     {"daemon", "--help"},
                                                     {"run", "-h"},
                                                     {"check", "-h"},

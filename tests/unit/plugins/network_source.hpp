@@ -1,6 +1,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <kifa/testing/fake_emitter.hpp>
 #include <kifa/testing/fake_host.hpp>
 #include <kifa/testing/test_instance.hpp>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,18 @@
 #include "tests/support/temporary_directory.hpp"
 
 namespace kifa::plugins::testing {
+
+// Some machines, most of them containers, have no IPv6.
+inline bool has_ipv6() {
+  test::Client probe(AF_INET6, SOCK_DGRAM);
+  try {
+    probe.connect("[::1]:9");
+  } catch (const std::system_error&) {
+    WARN("this machine has no IPv6: what needs it is left out");
+    return false;
+  }
+  return true;
+}
 
 // A source with real sockets in a host of memory, polled as a host does it: when a descriptor is
 // ready.

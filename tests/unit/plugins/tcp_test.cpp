@@ -358,6 +358,23 @@ TEST_CASE("every address is listened at and written down", "[plugins][tcp]") {
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
+TEST_CASE("devices come over IPv4 and IPv6 at once", "[plugins][tcp]") {
+  if (!kifa::plugins::testing::has_ipv6()) {
+    return;  // said so
+  }
+  TcpSource source(
+      TcpSource::Texts{{"address", "127.0.0.1:0,[::1]:0"}, {"allow", "::1/128,127.0.0.1/32"}});
+  source.require_start();
+  Client old(source.addresses().at(0));
+  REQUIRE(old.send("four\n"));
+  source.poll_until([&] { return source.bytes_of(1) == "four\n"; });
+  Client young(source.addresses().at(1));
+  REQUIRE(young.send("six\n"));
+  source.poll_until([&] { return source.bytes_of(2) == "six\n"; });
+  CHECK(source.out.streams.at(1).attrs.at("peer").starts_with("127.0.0.1:"));
+  CHECK(source.out.streams.at(2).attrs.at("peer").starts_with("[::1]:"));
+}
+
 TEST_CASE("a port that somebody listens at is told as locked", "[plugins][tcp]") {
   TcpSource first;
   first.require_start();

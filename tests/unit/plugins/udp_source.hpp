@@ -1,9 +1,6 @@
 #pragma once
 
-#include <sys/socket.h>
-
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -12,18 +9,6 @@
 extern "C" const kifa_plugin* kifa_builtin_udp() noexcept;
 
 namespace kifa::plugins::testing {
-
-// Some machines, most of them containers, have no IPv6.
-inline bool has_ipv6() {
-  test::Client probe(AF_INET6, SOCK_DGRAM);
-  try {
-    probe.connect("[::1]:9");
-  } catch (const std::system_error&) {
-    WARN("this machine has no IPv6: what needs it is left out");
-    return false;
-  }
-  return true;
-}
 
 class UdpSource final : public NetworkSource {
  public:

@@ -91,6 +91,28 @@ TEST_CASE("a store that was cut off verifies without a fault", "[verify]") {
   CHECK(verified.report.records == 50);
 }
 
+TEST_CASE("the newest anchor is the one that verification reports", "[verify][anchor]") {
+  UpkeepFixture fixture;
+  fixture.fill(0);
+  const auto none = newest_anchor(fixture.files, "/store");
+  REQUIRE(none.has_value());
+  CHECK_FALSE(none->has_value());
+  for (const std::uint64_t last : {40U, 100U, 300U}) {
+    auto store = fixture.open();
+    UpkeepFixture::append_up_to(*store, last);
+    REQUIRE(store->close().is_ok());
+    const auto anchor = newest_anchor(fixture.files, "/store");
+    REQUIRE(anchor.has_value());
+    CHECK(anchor->has_value());
+    CHECK(*anchor == verify(fixture.files).report.anchor);
+  }
+  REQUIRE(
+      fixture.files.remove(fixture.path(table_file_name(fixture.manifest().tables.back().number)))
+          .is_ok());
+  CHECK_FALSE(newest_anchor(fixture.files, "/store").has_value());
+  CHECK(newest_anchor(fixture.files, "/nowhere").error().code() == Code::not_found);
+}
+
 TEST_CASE("an anchor that was given out holds after flushes, compaction and joining",
           "[verify][anchor]") {
   UpkeepFixture fixture;
