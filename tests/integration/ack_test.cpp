@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tests/integration/generated_lines.hpp"
-#include "tests/integration/tcp_till.hpp"
+#include "tests/integration/network_till.hpp"
 
 using namespace std::string_literals;
 

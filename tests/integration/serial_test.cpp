@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "tests/integration/generated_lines.hpp"
-#include "tests/integration/kifa_program.hpp"
+#include "tests/integration/till.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/pseudo_terminal.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -27,19 +27,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A store, and daemons that listen at one serial line.
-class SerialTill final {
+// A till whose device is at a serial line. It is sent to when the port is open: what is sent before
+// would meet a terminal that echoes.
+class SerialTill final : public SourceTill {
  public:
   explicit SerialTill(const std::string& framing = "newline", const std::string& options = {}) {
-    write_file(config_,
-               "version: 1\nstore: { data_dir: data, segment_size_mib: 4 }\npipelines:\n"
-               "  till:\n    sources:\n      port:\n        { type: serial, device: " +
-                   device.path() + options + ", framing: " + framing +
-                   " }\n    sinks: { journal: { type: kifa } }\n");
+    take_from("port: { type: serial, device: " + device.path() + options + ", framing: " + framing +
+              " }");
   }
 
-  // Once the port is open: what is sent before would meet a terminal that echoes.
-  [[nodiscard]] Launch launch() const { return kifa({"run", config_}); }
   static void wait_for_words(Process& daemon, const std::string& words) {
     const bool told =
         daemon.wait_until([&] { return daemon.err().find(words) != std::string::npos; });
@@ -47,32 +43,8 @@ class SerialTill final {
     REQUIRE(told);
   }
   static void wait_for_port(Process& daemon) { wait_for_words(daemon, "is open with"); }
-  void wait_for_durable(Process& daemon, std::uint64_t count) const {
-    const bool is_durable = daemon.wait_until([&] { return durable() >= count; });
-    INFO(daemon.err());
-    REQUIRE(is_durable);
-  }
-  [[nodiscard]] std::uint64_t durable() const {
-    const Ending stats = run_kifa({"stats", "-d", data_, "--json"});
-    return stats.exit_code == 0 ? json_number(stats.out, "durable_lsn") : 0;
-  }
-  static Ending stop(Process& daemon) {
-    daemon.kill(SIGTERM);
-    Ending ended = daemon.wait();
-    INFO(ended.err);
-    REQUIRE(ended.exit_code == 143);
-    return ended;
-  }
-
-  [[nodiscard]] const std::string& data() const { return data_; }
-  [[nodiscard]] const std::string& config() const { return config_; }
 
   SerialDevice device;
-
- private:
-  TemporaryDirectory directory_;
-  std::string config_ = directory_.file("till.yaml");
-  std::string data_ = directory_.file("data");
 };
 
 std::string base64(std::string_view bytes) {

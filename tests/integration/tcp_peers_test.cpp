@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/integration/tcp_till.hpp"
+#include "tests/integration/network_till.hpp"
 
 using namespace std::string_literals;
 

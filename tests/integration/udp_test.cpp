@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/integration/tcp_till.hpp"
+#include "tests/integration/network_till.hpp"
 
 using namespace std::string_literals;
 
