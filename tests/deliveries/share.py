@@ -24,6 +24,8 @@ SHARE = {
     "integration_udp": ["logger's messages*", "socat reaches kifa*"],
     "integration_serial": ["receipts of a till*", "a device hears ACK*"],
     "integration_keeping": ["stats tells of tables*"],
+    "integration_export": ["a compressed export*"],
+    "integration_tail": ["tail shows a record soon*"],
 }
 
 
