@@ -45,10 +45,10 @@ struct ExportManifest {
 // seal, SHA-256 over all other members, shows damage of the manifest itself.
 [[nodiscard]] std::string manifest_json(const ExportManifest& manifest, const RecordChoice& choice);
 
-// What a check of the file needs, of a text that nobody has vouched for; members may stand in any
+// What a check of the file needs, of a `text` that nobody has vouched for; members may stand in any
 // order and layout.
 //
 // Errors: corrupt: no manifest, one that is damaged, or changed; unsupported: a newer format.
-[[nodiscard]] Result<ExportManifest> manifest_from_json(std::string_view json);
+[[nodiscard]] Result<ExportManifest> manifest_from_json(std::string_view text);
 
 }  // namespace kifa::cli
