@@ -80,6 +80,7 @@ extern const char* const kFooter;
 [[nodiscard]] OptionDeclaration plugin_path_option(std::vector<std::string>& into);
 [[nodiscard]] OptionDeclaration json_option(bool& into);
 [[nodiscard]] OptionDeclaration color_option(Text& into);
+[[nodiscard]] OptionDeclaration format_option_option(std::vector<std::string>& into);
 
 // What flags and environment may say about a deployment.
 struct DeploymentTexts {

@@ -74,6 +74,7 @@ struct QueryCommand {
   std::string data_dir;
   std::string output;  // empty: stdout
   std::string format = "text";
+  std::vector<std::string> format_options;  // NAME=VALUE
   RecordChoice choice;
   bool count = false;
   bool events = false;
@@ -83,6 +84,7 @@ struct QueryCommand {
 struct TailCommand {
   std::string data_dir;
   std::string format = "text";
+  std::vector<std::string> format_options;  // NAME=VALUE
   RecordChoice choice;
   bool is_only_new = false;  // nothing of what is there
   bool follow = false;
@@ -94,6 +96,7 @@ struct ExportCommand {
   std::string data_dir;
   std::string output;
   std::string format = "json";
+  std::vector<std::string> format_options;  // NAME=VALUE
   RecordChoice choice;
   Compression compression = Compression::none;
   bool force = false;

@@ -71,6 +71,15 @@ OptionDeclaration json_option(bool& into) {
   return {.names = "--json", .value_name = "", .summary = "Print JSON for machines", .into = &into};
 }
 
+OptionDeclaration format_option_option(std::vector<std::string>& into) {
+  return {.names = "--format-option",
+          .value_name = "NAME=VALUE",
+          .summary =
+              "An option of the formatter, as `kifa plugin info FORMAT` shows them. May be given "
+              "several times",
+          .into = &into};
+}
+
 OptionDeclaration color_option(Text& into) {
   return {.names = "--color",
           .value_name = "WHEN",

@@ -126,7 +126,8 @@ class Export final {
   }
 
   Status write_records(ByteSink& sink) {
-    const auto printer = RecordPrinter::open(registry_, command_.format, sink);
+    const auto printer =
+        RecordPrinter::open(registry_, command_.format, command_.format_options, sink);
     if (!printer) {
       is_configuration_ = true;
       return printer.error();

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 256_KiB;
 constexpr std::size_t kTerminalPieceBytes = 4_KiB;
+constexpr std::size_t kDirectBytes = 32_KiB;  // a system call costs less than copying so much
 
 // A descriptor that somebody made non-blocking (a shared terminal or pipe) is waited for.
 void wait_until_writable(int descriptor) {
@@ -37,12 +39,13 @@ Output::Output(int descriptor, std::string name)
 }
 
 Status Output::append(std::string_view text) {
-  if (buffer_.size() + text.size() <= piece_bytes_) {
+  const bool is_large = text.size() >= std::min(kDirectBytes, piece_bytes_);
+  if (!is_large && buffer_.size() + text.size() <= piece_bytes_) {
     buffer_.append(text);
     return failure_;
   }
   KIFA_TRY(flush());
-  if (text.size() >= piece_bytes_) {
+  if (is_large) {
     return write_all(text);
   }
   buffer_.append(text);

@@ -48,6 +48,9 @@ std::string for_people(const std::vector<Match>& matches) {
                         plugin.version, match.component.path);
     text += match.options.empty() ? "\nIt has no options of its own.\n"
                                   : "\nOptions:\n" + config::render_options(match.options);
+    if (component.kind == KIFA_KIND_FORMATTER && !match.options.empty()) {
+      text += "\nGiven below `format:` in a pipeline file, or as `--format-option NAME=VALUE`.\n";
+    }
     if (!match.host_options.empty()) {
       text += fmt::format("\nOptions of every {}:\n{}", kind_text(component.kind),
                           config::render_options(match.host_options));

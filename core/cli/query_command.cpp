@@ -81,7 +81,8 @@ int run(const QueryCommand& command) {
     complain(output.status().message());
     return output.status().code() == Code::invalid ? kExitUsage : exit_code(output.status().code());
   }
-  const auto printer = RecordPrinter::open(**registry, command.format, (*output)->sink());
+  const auto printer =
+      RecordPrinter::open(**registry, command.format, command.format_options, (*output)->sink());
   if (!printer) {
     complain(printer.status().message());
     return configuration_exit_code(printer.status().code());

@@ -9,6 +9,7 @@
 #include "core/cli/choice_options.hpp"
 #include "core/cli/color.hpp"
 #include "core/cli/command_declaration.hpp"
+#include "core/cli/format_options.hpp"
 
 namespace kifa::cli {
 namespace {
@@ -37,6 +38,7 @@ Result<Command> finish_query(const QueryTexts& texts) {
   KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
   KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
   KIFA_TRY(read_color(texts.color, command.color));
+  KIFA_TRY(check_format_options(command.format_options));
   if (command.events) {
     KIFA_TRY(check_events(command.format));
     if (command.choice.is_reverse || command.count) {
@@ -58,7 +60,8 @@ CommandDeclaration query_declaration() {
                                             {.names = "-f,--format",
                                              .value_name = "NAME",
                                              .summary = "Formatter: text (default), json, ...",
-                                             .into = &texts->command.format}};
+                                             .into = &texts->command.format},
+                                            format_option_option(texts->command.format_options)};
   add(options, begin_options(texts->choice));
   add(options, end_options(texts->choice));
   add(options, filter_options(texts->choice));
@@ -89,6 +92,7 @@ CommandDeclaration query_declaration() {
               "  kifa query -d ./data --from 1h30m --grep '\"status\":\"failed\"'\n"
               "  kifa query -d ./data --from 2026-01-29 --to 2026-01-29 --source till-1/app\n"
               "  kifa query -d ./data --last 5\n"
+              "  kifa query -d ./data --format csv --format-option delimiter=';'\n"
               "\nReads also while a daemon writes the store, and changes nothing.",
           .finish = [texts] { return finish_query(*texts); }};
 }
@@ -107,6 +111,7 @@ Result<Command> finish_tail(const TailTexts& texts) {
   KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
   KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
   KIFA_TRY(read_color(texts.color, command.color));
+  KIFA_TRY(check_format_options(command.format_options));
   const bool has_begin =
       !texts.choice.from_lsn.value.empty() || !texts.choice.from_time.value.empty();
   command.choice.last = has_begin ? 0 : kLinesDefault;
@@ -134,7 +139,8 @@ CommandDeclaration tail_declaration() {
       {.names = "--format",
        .value_name = "NAME",
        .summary = "Formatter: text (default), json, ...",
-       .into = &texts->command.format}};
+       .into = &texts->command.format},
+      format_option_option(texts->command.format_options)};
   add(options, begin_options(texts->choice));
   add(options, filter_options(texts->choice));
   add(options,
@@ -170,6 +176,7 @@ Result<Command> finish_export(const ExportTexts& texts) {
   ExportCommand command = texts.command;
   KIFA_TRY(read_data_dir(texts.data_dir, command.data_dir));
   KIFA_TRY(read_choice(texts.choice, SystemClock().now_unix_ns(), command.choice));
+  KIFA_TRY(check_format_options(command.format_options));
   const std::string& compression = texts.compress.value;
   if (!compression.empty() && !one_of(compression, {"gzip", "zstd"})) {
     return Status(Code::invalid,
@@ -194,7 +201,8 @@ CommandDeclaration export_declaration() {
       {.names = "-f,--format",
        .value_name = "NAME",
        .summary = "Formatter: json (default), text, ...",
-       .into = &command.format}};
+       .into = &command.format},
+      format_option_option(command.format_options)};
   add(options, begin_options(texts->choice));
   add(options, end_options(texts->choice));
   add(options, filter_options(texts->choice));

@@ -3,9 +3,8 @@
 #include <utility>
 
 #include "core/base/assert.hpp"
+#include "core/cli/format_options.hpp"
 #include "core/cli/messages.hpp"
-#include "core/config/diagnostics.hpp"
-#include "core/config/options.hpp"
 #include "core/plugin/component_settings.hpp"
 
 namespace kifa::cli {
@@ -15,6 +14,7 @@ RecordPrinter::RecordPrinter(ByteSink& output)
 
 Result<std::unique_ptr<RecordPrinter>> RecordPrinter::open(plugin::Registry& registry,
                                                            const std::string& type,
+                                                           const std::vector<std::string>& options,
                                                            ByteSink& output) {
   auto component = registry.find(KIFA_KIND_FORMATTER, type);
   if (!component) {
@@ -32,13 +32,11 @@ Result<std::unique_ptr<RecordPrinter>> RecordPrinter::open(plugin::Registry& reg
     return formatter.status();
   }
   printer->formatter_ = std::move(*formatter);
-  // Nobody configures it here: it gets its defaults.
-  config::Diagnostics diagnostics("", "");
-  const plugin::AbiSettings settings(config::bind_options(
-      nullptr, plugin::option_specs(*component->component), {}, "formatter " + type, diagnostics));
-  if (diagnostics.has_errors()) {  // an option without which it does not work
-    return Status(Code::invalid, "formatter " + type + ": " + diagnostics.render());
+  auto bound = format_settings(*component->component, options);
+  if (!bound) {
+    return bound.status();
   }
+  const plugin::AbiSettings settings(std::move(*bound));
   KIFA_TRY(printer->formatter_->configure(settings.view()));
   KIFA_TRY(printer->formatter_->start());
   return printer;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/status.hpp"
 #include "core/cli/byte_sink.hpp"
@@ -25,10 +26,12 @@ namespace kifa::cli {
 //          names it.
 class RecordPrinter final {
  public:
-  // Finds, configures (with its defaults) and starts the formatter `type`. `output` must live as
-  // long.
+  // Finds, configures and starts the formatter `type`; `options` are NAME=VALUE, see
+  // format_options.hpp. `output` must live as long.
   static Result<std::unique_ptr<RecordPrinter>> open(plugin::Registry& registry,
-                                                     const std::string& type, ByteSink& output);
+                                                     const std::string& type,
+                                                     const std::vector<std::string>& options,
+                                                     ByteSink& output);
   RecordPrinter(const RecordPrinter&) = delete;
   RecordPrinter& operator=(const RecordPrinter&) = delete;
   ~RecordPrinter() = default;

@@ -134,7 +134,8 @@ int run(const TailCommand& command) {
     return configuration_exit_code(registry.status().code());
   }
   Output output(STDOUT_FILENO);
-  const auto printer = RecordPrinter::open(**registry, command.format, output);
+  const auto printer =
+      RecordPrinter::open(**registry, command.format, command.format_options, output);
   if (!printer) {
     complain(printer.status().message());
     return configuration_exit_code(printer.status().code());

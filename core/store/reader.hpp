@@ -82,9 +82,9 @@ struct StoreStats {
 // A reader sees the records up to the durable LSN at the moment of open() (or the last refresh()),
 // never beyond, also while tables are joined and the log is flushed under it; only retention may
 // take records away that it has not come to, and then says so by an event. Memory: the manifest,
-// and a block of a table or a frame of the log.
+// and some blocks of a table (2 MiB, or one larger record) or a frame of the log.
 //
-// Threads: confined to one.
+// Threads: confined to one; a long scan has one of its own, which reads ahead until the scan ends.
 // Errors:  not_found when there is no store; corrupt when the format is damaged beyond reading;
 // unsupported for a newer
 //          version. Damage inside the data does not fail a scan: it is reported as a gap event.

@@ -19,7 +19,7 @@ Status TableFile::damaged_at(std::uint64_t offset, std::string_view what) const 
   return {Code::corrupt, fmt::format("{} at offset {}: {}", path_, offset, what)};
 }
 
-Status TableFile::read_exactly(std::uint64_t offset, MutableBytes into) {
+Status TableFile::read_exactly(std::uint64_t offset, MutableBytes into) const {
   const auto count = file_->read_at(into, offset);
   KIFA_TRY(count.status());
   return *count == into.size() ? Status() : damaged("the file is cut off");
@@ -213,15 +213,25 @@ std::vector<TableIndexEntry> TableFile::find_blocks(std::size_t page, std::uint6
 }
 
 Status TableFile::read_block(const TableIndexEntry& entry) {
+  return take_block(block_, load_block(entry, codec_, block_));
+}
+
+Status TableFile::take_block(const TableBlock& block, const Status& loaded) {
+  KIFA_TRY(loaded);
+  return content_.parse(block.header, block.content()) ? Status()
+                                                       : damaged("a block does not hold together");
+}
+
+Status TableFile::load_block(const TableIndexEntry& entry, BlockCodec& codec,
+                             TableBlock& block) const {
   if (entry.block_bytes > sizeof(TableBlockHeader) + kTableRawBytesMax) {
     return damaged("a block is too large");
   }
-  const MutableBytes room = stored_.resize_for_overwrite(entry.block_bytes);
+  const MutableBytes room = block.stored.resize_for_overwrite(entry.block_bytes);
   KIFA_TRY(read_exactly(entry.offset, room));
-  block_header_ = load<TableBlockHeader>(room.data());
-  block_stored_ = ByteView(room).subspan(sizeof block_header_);
-  const TableBlockHeader& header = block_header_;
-  const ByteView stored = block_stored_;
+  block.header = load<TableBlockHeader>(room.data());
+  const TableBlockHeader& header = block.header;
+  const ByteView stored = block.stored_content();
   if (header.magic != kTableBlockMagic || header.crc != entry.block_crc ||
       header.crc != crc_of(header, stored)) {
     return damaged("a block is damaged");
@@ -236,14 +246,9 @@ Status TableFile::read_block(const TableIndexEntry& entry) {
   if (!belongs) {
     return damaged("a block is not the one that the index names");
   }
-  if (header.codec == TableCodec::none) {
-    return content_.parse(header, stored) ? Status() : damaged("a block does not hold together");
-  }
-  if (!codec_.decompress(header.codec, stored, header.raw_bytes, raw_) ||
-      !content_.parse(header, raw_.view())) {
-    return damaged("a block does not hold together");
-  }
-  return {};
+  const bool is_whole = header.codec == TableCodec::none ||
+                        codec.decompress(header.codec, stored, header.raw_bytes, block.raw);
+  return is_whole ? Status() : damaged("a block does not hold together");
 }
 
 }  // namespace kifa::store

@@ -16,9 +16,21 @@
 
 namespace kifa::store {
 
+// A block as it was read, checked and decompressed.
+struct TableBlock {
+  TableBlockHeader header;
+  ByteBuffer stored;  // as the file has it, with its header
+  ByteBuffer raw;     // decompressed; not used when it is stored as it is
+
+  [[nodiscard]] ByteView stored_content() const { return stored.view().subspan(sizeof header); }
+  [[nodiscard]] ByteView content() const {
+    return header.codec == TableCodec::none ? stored_content() : raw.view();
+  }
+};
+
 // The parts of a table's file, each checked when it is read.
 //
-// Threads: confined.
+// Threads: confined, but for load_block().
 // Errors:  `corrupt` for a part that is damaged or not what the part above it says; those of the
 //          file system.
 class TableFile final {
@@ -47,16 +59,20 @@ class TableFile final {
   [[nodiscard]] std::uint64_t blocks_end(std::size_t page) const;
   // Reads a block; content() is then its. `entry` must lie inside the file.
   Status read_block(const TableIndexEntry& entry);
+  // The same in two steps: the first one from any thread, each with a codec and a block of its own;
+  // the second one when `loaded` is what the first one gave, which must live on with content().
+  Status load_block(const TableIndexEntry& entry, BlockCodec& codec, TableBlock& block) const;
+  Status take_block(const TableBlock& block, const Status& loaded);
   [[nodiscard]] BlockContent& content() { return content_; }
-  // The block as the file has it, until something else is read.
-  [[nodiscard]] const TableBlockHeader& block_header() const { return block_header_; }
-  [[nodiscard]] ByteView block_stored() const { return block_stored_; }
+  // The block that read_block() read, as the file has it.
+  [[nodiscard]] const TableBlockHeader& block_header() const { return block_.header; }
+  [[nodiscard]] ByteView block_stored() const { return block_.stored_content(); }
 
  private:
   TableFile(std::string path, std::unique_ptr<io::File> file);
   [[nodiscard]] Status damaged(std::string_view what) const;
   [[nodiscard]] Status damaged_at(std::uint64_t offset, std::string_view what) const;
-  Status read_exactly(std::uint64_t offset, MutableBytes into);
+  Status read_exactly(std::uint64_t offset, MutableBytes into) const;
   Result<ByteView> read_part(const TablePart& part, std::string_view what);
   Status check_footer(const TableExpectation& expected, std::uint64_t file_bytes) const;
   Status read_top();
@@ -68,9 +84,8 @@ class TableFile final {
   std::vector<TableTopEntry> top_;
   BlockCodec codec_;
   BlockContent content_;
-  ByteBuffer stored_, raw_;
-  TableBlockHeader block_header_;
-  ByteView block_stored_;  // in stored_
+  ByteBuffer stored_;  // of a part that is not a block
+  TableBlock block_;
 };
 
 }  // namespace kifa::store

@@ -1,8 +1,11 @@
 #include "core/store/table_reader.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 #include <utility>
 
+#include "core/store/blocks_ahead.hpp"
 #include "core/store/table_file.hpp"
 
 namespace kifa::store {
@@ -18,23 +21,32 @@ class TableScan final {
         filter_(filter),
         on_record_(on_record),
         on_event_(on_event),
-        on_damage_(on_damage) {}
+        on_damage_(on_damage),
+        ahead_(file) {}
 
   Status run() {
     if (!filter_.pipeline.empty() || !filter_.source.empty()) {
       find_sources();
     }
-    for (std::size_t page = 0; page < file_.top().size() && !done_; ++page) {
-      const TableTopEntry& top = file_.top()[page];
-      const bool wanted = may_hold_wanted(top, top.last_lsn != 0, top.event_count != 0);
-      if (wanted) {
-        scan_page(page);
-      }
+    // A page ahead, so that there is always something to load.
+    for (auto page = read_next_page(); page && !done_;) {
+      auto next = read_next_page();
+      scan_page(*page);
+      page = std::move(next);
     }
     return {};
   }
 
  private:
+  // An index page, or what can be known without it.
+  struct Page {
+    const TableTopEntry* top = nullptr;
+    Status read;                          // of the page itself
+    std::vector<TableIndexEntry> blocks;  // all that are known
+    std::vector<TableIndexEntry> wanted;  // of them
+    std::uint64_t end = 0;                // of the known blocks
+    std::uint64_t whole_end = 0;          // of all
+  };
   [[nodiscard]] bool wants_lsn(std::uint64_t first, std::uint64_t last) const {
     return last >= filter_.first.value && (filter_.last.value == 0 || first <= filter_.last.value);
   }
@@ -53,12 +65,17 @@ class TableScan final {
     return in_range && wants_time(entry.min_unix_ns, entry.max_unix_ns);
   }
   [[nodiscard]] bool may_hold_source(const TableIndexEntry& block) const;
+  [[nodiscard]] bool is_wanted(const TableIndexEntry& block) const {
+    return may_hold_wanted(block, block.record_count != 0, block.event_count != 0) &&
+           may_hold_source(block);
+  }
   [[nodiscard]] bool wants_source(std::string_view pipeline, std::string_view source) const {
     return (filter_.pipeline.empty() || pipeline == filter_.pipeline) &&
            (filter_.source.empty() || source == filter_.source);
   }
   void find_sources();
-  void scan_page(std::size_t page);
+  std::unique_ptr<const Page> read_next_page();
+  void scan_page(const Page& page);
   void scan_block(const TableIndexEntry& block);
   void report(std::uint64_t offset, Lsn first, Lsn last, const Status& why) {
     on_damage_({.offset = offset, .first = first, .last = last, .why = why.message()});
@@ -73,6 +90,8 @@ class TableScan final {
   std::vector<bool> wanted_sources_;  // by index in the table's sources
   bool done_ = false;
   std::uint64_t last_lsn_ = 0;  // blocks never go back
+  std::size_t next_top_ = 0;    // index of the first page that was not looked at
+  BlocksAhead ahead_;           // loads what the pages want that were read
 };
 
 void TableScan::find_sources() {
@@ -100,37 +119,55 @@ bool TableScan::may_hold_source(const TableIndexEntry& block) const {
   return false;
 }
 
-void TableScan::scan_page(std::size_t page) {
-  const TableTopEntry& top = file_.top()[page];
-  auto blocks = file_.read_page(page);
-  std::uint64_t end = file_.blocks_end(page);
-  if (!blocks) {
-    report(top.offset, {}, {}, blocks.error());
-    blocks = file_.find_blocks(page, end);
+// The next page that may hold something wanted; null: there is none.
+std::unique_ptr<const TableScan::Page> TableScan::read_next_page() {
+  while (next_top_ < file_.top().size()) {
+    const std::size_t index = next_top_++;
+    const TableTopEntry& top = file_.top()[index];
+    if (!may_hold_wanted(top, top.last_lsn != 0, top.event_count != 0)) {
+      continue;
+    }
+    auto page = std::make_unique<Page>();
+    page->top = &top;
+    page->whole_end = file_.blocks_end(index);
+    page->end = page->whole_end;
+    auto blocks = file_.read_page(index);
+    page->read = blocks.status();
+    page->blocks = blocks ? std::move(*blocks) : file_.find_blocks(index, page->end);
+    std::ranges::copy_if(page->blocks, std::back_inserter(page->wanted),
+                         [this](const TableIndexEntry& block) { return is_wanted(block); });
+    ahead_.add(page->wanted);
+    return page;
+  }
+  return nullptr;
+}
+
+void TableScan::scan_page(const Page& page) {
+  if (!page.read) {
+    report(page.top->offset, {}, {}, page.read);
   }
   const Lsn first_unread{last_lsn_ + 1};
-  Lsn first_lost = std::max(first_unread, Lsn{top.first_lsn});
-  for (const TableIndexEntry& block : *blocks) {
-    if (block.last_lsn != 0) {
-      first_lost = {block.last_lsn + 1};
-    }
-    const bool wanted = may_hold_wanted(block, block.record_count != 0, block.event_count != 0);
-    if (wanted && may_hold_source(block)) {
-      scan_block(block);
-    }
+  for (const TableIndexEntry& block : page.wanted) {
+    scan_block(block);
     if (done_) {
       return;
     }
   }
-  if (end != file_.blocks_end(page)) {
-    const bool loses_records = first_lost <= Lsn{top.last_lsn};
-    report(end, loses_records ? first_lost : Lsn{}, loses_records ? Lsn{top.last_lsn} : Lsn{},
+  if (page.end != page.whole_end) {
+    Lsn first_lost = std::max(first_unread, Lsn{page.top->first_lsn});
+    for (const TableIndexEntry& block : page.blocks) {
+      first_lost = block.last_lsn != 0 ? Lsn{block.last_lsn + 1} : first_lost;
+    }
+    const bool loses_records = first_lost <= Lsn{page.top->last_lsn};
+    report(page.end, loses_records ? first_lost : Lsn{},
+           loses_records ? Lsn{page.top->last_lsn} : Lsn{},
            {Code::corrupt, "blocks cannot be found without their index page"});
   }
 }
 
 void TableScan::scan_block(const TableIndexEntry& block) {
-  Status read = file_.read_block(block);
+  const BlocksAhead::Loaded& loaded = ahead_.take();
+  Status read = file_.take_block(loaded.block, loaded.status);
   if (read && block.record_count != 0 && block.first_lsn <= last_lsn_) {
     read = {Code::corrupt, "a block stands out of order"};
   }

@@ -47,8 +47,8 @@ struct TableDamage {
 
 // Reads one table. Nothing in the file is believed before it was checked.
 //
-// Opening reads the footer and the top index. Memory: the top index, an index page and one block,
-// raw and stored.
+// Opening reads the footer and the top index. Memory: the top index, index pages and one block, raw
+// and stored; a long scan loads more blocks ahead (blocks_ahead.hpp).
 //
 // Threads: confined.
 // Errors:  `corrupt` from open() when footer or top index are damaged or are not what is expected;

@@ -54,6 +54,8 @@ TEST_CASE("a command line that makes no sense is exit code 64 with one sentence"
       {{"query", "-d", data, "--from-lsn", "9", "--to-lsn", "3"},
        "--from-lsn 9 is after --to-lsn 3"},
       {{"query", "-d", data, "--from-lsn", "0"}, "--from-lsn takes a whole number from 1"},
+      {{"query", "-d", data, "--format-option", "raw"},
+       "--format-option takes NAME=VALUE, not `raw`"},
       {{"query", "-d", data, "--limit", "x"}, "--limit takes a whole number from 0"},
       {{"daemon", "-d", data},
        "no source given: name at least one with --stdin, --file, --tcp, --udp or --serial"},

@@ -158,6 +158,8 @@ MAY_INCLUDE = {  # docs/ARCHITECTURE.md says the same to people
     "sdk": {"sdk"},
     "plugins": {"sdk"},
     "plugins/formatters/shared": {"sdk"},  # headers that formatters have in common
+    "plugins/formatters/csv": {"sdk", "plugins/formatters/shared"},
+    "plugins/formatters/hex": {"sdk", "plugins/formatters/shared"},
     "plugins/formatters/json": {"sdk", "plugins/formatters/shared"},
     "plugins/formatters/text": {"sdk", "plugins/formatters/shared"},
     "plugins/framings/shared": {"sdk"},

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string_view>
 
+#include "plugins/formatters/shared/base64.hpp"
+#include "plugins/formatters/shared/hex_text.hpp"
+#include "plugins/formatters/shared/marked_copy.hpp"
 #include "plugins/formatters/shared/output_buffer.hpp"
 #include "plugins/formatters/shared/plain_text.hpp"
 #include "plugins/formatters/shared/utf8.hpp"
@@ -16,19 +17,9 @@ namespace kifa::plugins::json {
 // Most bytes that one byte of a string turns into: \u001f.
 inline constexpr std::size_t kEscapedBytesMax = 6;
 // What escape() may write more than that: a last character is not cut, and copying overshoots.
-inline constexpr std::size_t kEscapeSlackBytes = kCopySlackBytes + 8;
+inline constexpr std::size_t kEscapeSlackBytes = 2 * kCopySlackBytes + 8;
 
 namespace detail {
-
-inline char* escape_code_point(std::uint32_t code_point, char* out) {
-  constexpr char kHex[] = "0123456789abcdef";
-  *out++ = '\\';
-  *out++ = 'u';
-  for (int shift = 12; shift >= 0; shift -= 4) {
-    *out++ = kHex[code_point >> static_cast<unsigned>(shift) & 0x0FU];
-  }
-  return out;
-}
 
 inline char* escape_ascii(std::uint8_t byte, char* out) {
   // The letters of RFC 8259 for 0x08 to 0x0D; 0x0B has none.
@@ -43,47 +34,22 @@ inline char* escape_ascii(std::uint8_t byte, char* out) {
     *out++ = kLetters[byte - 0x08U];
     return out;
   }
-  return escape_code_point(byte, out);
+  return write_code_point(out, byte);
 }
 
+struct QuoteRules {
+  static constexpr char kInserted = '\\';
 #if defined(__SSE2__)
-// Copies blocks of 16 bytes in which nothing is special but quotes and backslashes: JSON inside
-// JSON, which most payloads are. Stops before any other block and near `until`.
-//
-// The next place to write depends only on a count of bits, not on loading bytes again: 1 ns a quote
-// where stopping at each costs 3.
-inline char* copy_quoted(const std::uint8_t*& at, const std::uint8_t* until, char* out) {
-  const auto copy = [](const std::uint8_t* from, char* to) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
-                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-  };
-  for (; until - at >= 32; at += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i other = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(0x20)),
-                                       _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7F)));
-    if (_mm_movemask_epi8(other) != 0) {
-      break;
-    }
-    auto quotes = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(
-        _mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')))));
-    unsigned done = 0;
-    for (; quotes != 0; quotes &= quotes - 1) {
-      const auto quote = static_cast<unsigned>(__builtin_ctz(quotes));
-      copy(at + done, out);
-      out += quote - done;
-      *out++ = '\\';
-      done = quote;
-    }
-    copy(at + done, out);
-    out += 16 - done;
+  static __m128i marks(__m128i block) {
+    return _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                        _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
   }
-  return out;
-}
-#else
-inline char* copy_quoted(const std::uint8_t*& /*at*/, const std::uint8_t* /*until*/, char* out) {
-  return out;
-}
+  static __m128i stops(__m128i block) {  // signed: bytes from 0x80 on are below a space, too
+    return _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(0x20)),
+                        _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7F)));
+  }
 #endif
+};
 
 }  // namespace detail
 
@@ -97,7 +63,7 @@ inline char* copy_quoted(const std::uint8_t*& /*at*/, const std::uint8_t* /*unti
 inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const std::uint8_t* end,
                     char* out) {
   while (at < until) {
-    out = detail::copy_quoted(at, until, out);
+    out = copy_marked<detail::QuoteRules>(at, until, out);
     out = copy_plain<AlsoStopAt::quote_and_backslash>(at, until, out);
     while (at < until && !is_plain<AlsoStopAt::quote_and_backslash>(*at)) {
       const std::uint8_t first = *at;
@@ -110,7 +76,7 @@ inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const st
       if (utf8::may_be_unsafe(first)) {
         const utf8::CodePoint character = utf8::decode(at, end);
         if (utf8::is_unsafe_to_show(character.value)) {
-          out = detail::escape_code_point(character.value, out);
+          out = write_code_point(out, character.value);
           at += bytes;
           continue;
         }
@@ -123,30 +89,29 @@ inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const st
   return out;
 }
 
-// Standard base64 with padding (RFC 4648, section 4): base64_size(n) characters.
-[[nodiscard]] inline constexpr std::size_t base64_size(std::size_t bytes) {
-  return (bytes + 2) / 3 * 4;
-}
-
-inline char* base64(std::span<const std::uint8_t> bytes, char* out) {
-  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::uint8_t* at = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= 3; left -= 3, at += 3) {
-    const std::uint32_t three =
-        static_cast<std::uint32_t>(at[0]) << 16U | static_cast<std::uint32_t>(at[1]) << 8U | at[2];
-    *out++ = kAlphabet[three >> 18U];
-    *out++ = kAlphabet[three >> 12U & 0x3FU];
-    *out++ = kAlphabet[three >> 6U & 0x3FU];
-    *out++ = kAlphabet[three & 0x3FU];
-  }
-  if (left > 0) {
-    const std::uint32_t rest = static_cast<std::uint32_t>(at[0]) << 16U |
-                               (left == 2 ? static_cast<std::uint32_t>(at[1]) << 8U : 0U);
-    *out++ = kAlphabet[rest >> 18U];
-    *out++ = kAlphabet[rest >> 12U & 0x3FU];
-    *out++ = left == 2 ? kAlphabet[rest >> 6U & 0x3FU] : '=';
-    *out++ = '=';
+// The same for text that is JSON itself: it stays as it is, but for what ends a line or steers a
+// terminal. Between values that is white space, which becomes a space; inside a string it is
+// escaped.
+inline char* keep_on_one_line(const std::uint8_t*& at, const std::uint8_t* until,
+                              const std::uint8_t* end, char* out) {
+  while (at < until) {
+    out = copy_plain<AlsoStopAt::nothing>(at, until, out);
+    if (at == until) {
+      break;
+    }
+    if (*at < 0x20) {
+      *out++ = ' ';
+      ++at;
+      continue;
+    }
+    const utf8::CodePoint character = utf8::decode(at, end);
+    if (character.value == 0x7F || utf8::is_unsafe_to_show(character.value)) {
+      out = write_code_point(out, character.value);
+    } else {
+      std::memcpy(out, at, character.bytes);
+      out += character.bytes;
+    }
+    at += character.bytes;
   }
   return out;
 }
@@ -154,8 +119,7 @@ inline char* base64(std::span<const std::uint8_t> bytes, char* out) {
 // Appends `text` as a JSON value that keeps every byte: a string, or {"base64":"..."} when it is
 // not valid UTF-8. For short texts: names and attributes.
 inline void append_value(OutputBuffer& out, std::string_view text) {
-  const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(text.data()),
-                                            text.size());
+  const sdk::Bytes bytes = sdk::bytes_of(text);
   if (!utf8::is_valid(bytes)) {
     out.append("{\"base64\":\"");
     char* const begin = out.room(base64_size(bytes.size()));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <kifa/sdk.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -8,13 +10,18 @@
 
 namespace kifa::plugins {
 
+inline constexpr std::size_t kGatherBytes = std::size_t{256} << 10U;  // handed over from there on
+// Most bytes of a payload that are turned into text at once: a payload of many MiB, and what comes
+// of it, is never in the buffer as a whole.
+inline constexpr std::size_t kSliceBytes = std::size_t{16} << 10U;
+
 // Bytes on their way out, gathered so that they leave in few large pieces. Unlike std::string it
 // does not zero what is about to be written.
 //
-// room(n) gives a place for at least n bytes; what was written there counts after advance(). Memory
-// grows to the largest need and stays.
+// room(n) gives a place for at least n bytes; what was written there counts after advance_to().
+// Memory grows to the largest need and stays.
 //
-// Threads: confined to one. Errors: std::bad_alloc.
+// Threads: confined to one. Errors: std::bad_alloc; handing over gives those of the writer.
 class OutputBuffer final {
  public:
   [[nodiscard]] char* room(std::size_t bytes) {
@@ -32,6 +39,15 @@ class OutputBuffer final {
       std::memcpy(at, text.data(), text.size());
     }
     advance_to(at + text.size());
+  }
+
+  [[nodiscard]] kifa_status hand_over(sdk::Writer out) {
+    const kifa_status status = size_ > 0 ? out.append(view()) : KIFA_OK;
+    size_ = 0;
+    return status;
+  }
+  [[nodiscard]] kifa_status hand_over_if_large(sdk::Writer out) {
+    return size_ >= kGatherBytes ? hand_over(out) : KIFA_OK;
   }
 
   [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }

@@ -11,14 +11,15 @@
 namespace kifa::plugins {
 
 // What else is not copied as it is, beside control bytes, DEL and everything above ASCII.
-enum class AlsoStopAt : std::uint8_t { nothing, quote_and_backslash };
+enum class AlsoStopAt : std::uint8_t { nothing, backslash, quote_and_backslash };
 
 // Bytes that copy_plain() may write behind what it copied.
 inline constexpr std::size_t kCopySlackBytes = 16;
 
 template <AlsoStopAt also>
 [[nodiscard]] inline bool is_plain(std::uint8_t byte) {
-  if (also == AlsoStopAt::quote_and_backslash && (byte == '"' || byte == '\\')) {
+  if ((also == AlsoStopAt::quote_and_backslash && byte == '"') ||
+      (also != AlsoStopAt::nothing && byte == '\\')) {
     return false;
   }
   return byte >= 0x20 && byte < 0x7F;
@@ -37,6 +38,8 @@ inline char* copy_plain(const std::uint8_t*& at, const std::uint8_t* end, char* 
                                    _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7F)));
     if (also == AlsoStopAt::quote_and_backslash) {
       special = _mm_or_si128(special, _mm_cmpeq_epi8(block, _mm_set1_epi8('"')));
+    }
+    if (also != AlsoStopAt::nothing) {
       special = _mm_or_si128(special, _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
     }
     if (const int mask = _mm_movemask_epi8(special); mask != 0) {

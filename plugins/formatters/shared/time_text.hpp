@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -21,6 +22,9 @@ struct UnixTime {
     }
     return {seconds, static_cast<std::uint32_t>(rest)};
   }
+  [[nodiscard]] std::int64_t milliseconds() const {
+    return seconds * 1'000 + nanoseconds / 1'000'000;
+  }
 };
 
 // Writes `value` with exactly `digits` digits and returns the end.
@@ -40,6 +44,9 @@ inline char* write_nanoseconds(char* at, std::uint32_t nanoseconds) {
   return write_digits(at + 6, nanoseconds % 1'000, 3);
 }
 
+// Bytes that SecondText::write_timestamp() writes.
+inline constexpr std::size_t kTimestampBytes = 30;
+
 // Writes seconds as "2026-01-31 18:30:00" in UTC and remembers the last one: records that follow
 // each other mostly share it. Any time that fits nanoseconds in 64 bits (1677 to 2262).
 //
@@ -55,6 +62,14 @@ class SecondText final {
     std::memcpy(at, text_, kChars);
     at[10] = between_date_and_time;
     return at + kChars;
+  }
+  // RFC 3339 with all nine digits: 2026-01-31T18:30:00.123456789Z
+  char* write_timestamp(char* at, UnixTime time) {
+    at = write(at, time.seconds, 'T');
+    *at++ = '.';
+    at = write_nanoseconds(at, time.nanoseconds);
+    *at++ = 'Z';
+    return at;
   }
 
  private:

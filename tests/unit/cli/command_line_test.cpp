@@ -102,12 +102,18 @@ TEST_CASE("a query's flags are checked", "[cli]") {
   CHECK(query.choice.to_lsn == 9'223'372'036'854'775'807U);
   CHECK(query.choice.limit == 7);
   CHECK(query.events);
+  const Command formatted =
+      parse({"query", "-d", "d", "--format-option", "a=1", "--format-option", "b=x=y"});
+  CHECK(std::get<QueryCommand>(formatted).format_options ==
+        std::vector<std::string>{"a=1", "b=x=y"});
   for (const std::vector<std::string>& wrong :
        {std::vector<std::string>{"query", "-d", "d", "--from-lsn", "9223372036854775808"},
         {"query", "-d", "d", "--from-lsn", "1x"},
         {"query", "-d", "d", "--from-lsn", " 1"},
         {"query", "-d", "d", "--limit", "-1"},
         {"query", "-d", "d", "--events", "--format", "csv"},
+        {"query", "-d", "d", "--format-option", "raw"},
+        {"query", "-d", "d", "--format-option", "=true"},
         {"query", "-d", "d", "extra"}}) {
     const Command refused = parse(wrong);
     CHECK(std::get<Answer>(refused).is_error);

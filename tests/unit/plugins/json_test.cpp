@@ -254,6 +254,90 @@ TEST_CASE("flags are named, unknown ones numbered", "[plugins][json][W19]") {
   CHECK(flags_of(0x10) == "unknown:16 ");
 }
 
+TEST_CASE("a payload that is JSON is embedded when it is asked for", "[plugins][json]") {
+  testing::Formatter formatter(kifa_builtin_json(), {{"embed", "true"}});
+  const auto shown = [&formatter](std::string_view payload) {
+    const std::string line = formatter.format({record(1, kTime, payload, kOrigin)});
+    REQUIRE(line.ends_with("}\n"));
+    const std::size_t at = line.find(",\"data");
+    return line.substr(at + 1, line.size() - at - 3);
+  };
+  CHECK(shown(R"({"txn":"TXN-001","amount":10.50,"amount":1e999})") ==
+        R"("data":{"txn":"TXN-001","amount":10.50,"amount":1e999})");
+  CHECK(shown(" [1,\r\n\t[],{}]\n") == "\"data\": [1,   [],{}] ");
+  CHECK(shown("[\"\x7F caf\u00e9 \u2028\"]") == "\"data\":[\"\\u007f caf\u00e9 \\u2028\"]");
+  // What is not an object or an array stays text, so that nothing is taken for it.
+  for (const char* text : {"5", "\"a\"", "null", "true", "", " "}) {
+    CHECK(shown(text).starts_with("\"data\":\""));
+  }
+  CHECK(shown("[\"\xFF\"]").starts_with("\"data_base64\":"));
+  testing::Formatter plain(kifa_builtin_json());
+  CHECK(plain.format({record(1, kTime, "{}", kOrigin)}).ends_with("\"data\":\"{}\"}\n"));
+}
+
+TEST_CASE("only what is JSON to the letter is embedded", "[plugins][json]") {
+  testing::Formatter formatter(kifa_builtin_json(), {{"embed", "true"}});
+  const auto is_embedded = [&formatter](std::string_view payload) {
+    const std::string line = formatter.format({record(1, kTime, payload, kOrigin)});
+    return line.find(",\"data\":\"") == std::string::npos;
+  };
+  for (const char* good :
+       {"{}", "[]", "[[]]", R"({"a":{"b":[1,-0,0.5,1E+5,2e-3]}})", R"(["\u00e9\ud83d\ude00\n\/"])",
+        "[true,false,null]", R"({"":""})", "[ 1 , 2 ]", R"({ "a" : 1 , "b" : [ ] })"}) {
+    INFO(good);
+    CHECK(is_embedded(good));
+  }
+  for (const char* bad : {"{",
+                          "[",
+                          "]",
+                          "[1",
+                          "[1,]",
+                          "[,1]",
+                          "[1 2]",
+                          "{\"a\"}",
+                          "{\"a\":}",
+                          "{\"a\":1,}",
+                          "{a:1}",
+                          "{1:1}",
+                          "[01]",
+                          "[1.]",
+                          "[.5]",
+                          "[+1]",
+                          "[1e]",
+                          "[-]",
+                          "[--1]",
+                          "[tru]",
+                          "[nul]",
+                          "[\"]",
+                          "[\"\\x41\"]",
+                          "[\"\\u12\"]",
+                          "[\"\\ud800\"]",
+                          "[\"\\udc00\"]",
+                          "[\"\\ud800\\u0041\"]",
+                          "[\"a\nb\"]",
+                          "{}{}",
+                          "[]]",
+                          "[}",
+                          "{]",
+                          "[1]x",
+                          "[NaN]",
+                          "['a']",
+                          "{,}",
+                          "[1,,2]",
+                          "{\"a\":1 \"b\":2}",
+                          "[\"a\" \"b\"]",
+                          "{\"a\" 1}",
+                          "\xEF\xBB\xBF[]"}) {
+    INFO(bad);
+    CHECK_FALSE(is_embedded(bad));
+  }
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  CHECK(is_embedded(nested(200)));
+  CHECK_FALSE(is_embedded(nested(201)));
+}
+
 TEST_CASE("a writer that fails is told at once, and the next call starts clean",
           "[plugins][json]") {
   testing::Formatter formatter(kifa_builtin_json());

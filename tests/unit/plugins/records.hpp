@@ -44,6 +44,14 @@ class Formatter final {
                                         static_cast<std::uint32_t>(records.size()),
                                         sizeof(kifa_record), writer.raw(), instance_.error());
   }
+  // What it writes first.
+  std::string begin() {
+    kifa::testing::FakeWriter writer;
+    instance_.reset_error();
+    const kifa_status status =
+        instance_.formatter().begin(instance_.raw(), writer.raw(), instance_.error());
+    return status == KIFA_OK ? writer.text : instance_.message();
+  }
   // What it writes, or why it fails.
   std::string format(const std::vector<kifa_record>& records) {
     kifa::testing::FakeWriter writer;
@@ -54,5 +62,16 @@ class Formatter final {
   kifa::testing::FakeHost host_;
   kifa::testing::TestInstance instance_;
 };
+
+// Why a formatter does not take `texts`; empty when it does.
+inline std::string refusal_of(const kifa_plugin* plugin,
+                              const kifa::testing::TestInstance::Texts& texts) {
+  try {
+    const Formatter taken(plugin, texts);
+    return {};
+  } catch (const std::runtime_error& refused) {
+    return refused.what();
+  }
+}
 
 }  // namespace kifa::plugins::testing

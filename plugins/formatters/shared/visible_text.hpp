@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "plugins/formatters/shared/hex_text.hpp"
 #include "plugins/formatters/shared/plain_text.hpp"
 #include "plugins/formatters/shared/utf8.hpp"
 
-namespace kifa::plugins::text {
+namespace kifa::plugins::visible {
 
 // Most bytes that one payload byte turns into: \xNN.
 inline constexpr std::size_t kEscapedBytesMax = 4;
@@ -15,8 +16,6 @@ inline constexpr std::size_t kEscapedBytesMax = 4;
 inline constexpr std::size_t kEscapeSlackBytes = kCopySlackBytes + 8;
 
 namespace detail {
-inline constexpr char kHex[] = "0123456789abcdef";
-
 inline char* escape_byte(std::uint8_t byte, char* out) {
   *out++ = '\\';
   switch (byte) {
@@ -31,35 +30,39 @@ inline char* escape_byte(std::uint8_t byte, char* out) {
       return out;
     default:
       *out++ = 'x';
-      *out++ = kHex[byte >> 4U];
-      *out++ = kHex[byte & 0x0FU];
+      *out++ = kHexDigits[byte >> 4U];
+      *out++ = kHexDigits[byte & 0x0FU];
       return out;
   }
 }
 
-// \uNNNN: everything that is unsafe to show is below U+10000.
-inline char* escape_code_point(std::uint32_t code_point, char* out) {
-  *out++ = '\\';
-  *out++ = 'u';
-  for (int shift = 12; shift >= 0; shift -= 4) {
-    *out++ = kHex[code_point >> static_cast<unsigned>(shift) & 0x0FU];
-  }
-  return out;
-}
 }  // namespace detail
+
+enum class Backslash : std::uint8_t {
+  as_it_is,  // for people: paths and JSON stay readable
+  doubled,   // every byte can be read back
+};
 
 // Writes what stands between `at` and `until` so that it stays on one line and steers no terminal:
 // control bytes as \n, \r, \t or \xNN, bytes that are not UTF-8 as \xNN, characters that are unsafe
-// to show as \uNNNN, all else as it is. Backslashes too: this is for people; `json` is exact.
+// to show as \uNNNN, all else as it is.
 //
 // A character that begins before `until` is taken whole, up to `end` at most. Moves `at`, returns
 // the end of what it wrote: at most kEscapedBytesMax a byte and kEscapeSlackBytes.
-inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const std::uint8_t* end,
-                    char* out) {
+template <Backslash backslash>
+char* escape(const std::uint8_t*& at, const std::uint8_t* until, const std::uint8_t* end,
+             char* out) {
   while (at < until) {
-    out = copy_plain<AlsoStopAt::nothing>(at, until, out);
+    constexpr bool kDoubles = backslash == Backslash::doubled;
+    out = copy_plain<kDoubles ? AlsoStopAt::backslash : AlsoStopAt::nothing>(at, until, out);
     if (at == until) {
       break;
+    }
+    if (kDoubles && *at == '\\') {
+      *out++ = '\\';
+      *out++ = '\\';
+      ++at;
+      continue;
     }
     const utf8::CodePoint character = utf8::decode(at, end);
     if (character.bytes <= 1) {
@@ -67,7 +70,7 @@ inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const st
       continue;
     }
     if (utf8::is_unsafe_to_show(character.value)) {
-      out = detail::escape_code_point(character.value, out);
+      out = write_code_point(out, character.value);  // it is below U+10000
     } else {
       std::memcpy(out, at, character.bytes);
       out += character.bytes;
@@ -77,4 +80,4 @@ inline char* escape(const std::uint8_t*& at, const std::uint8_t* until, const st
   return out;
 }
 
-}  // namespace kifa::plugins::text
+}  // namespace kifa::plugins::visible
