@@ -8,6 +8,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/run_deployment.hpp"
+#include "core/cli/signals.hpp"
 
 namespace kifa::cli {
 namespace {
@@ -24,6 +25,7 @@ int print_yaml(const DaemonCommand& command, const config::Deployment& deploymen
 }  // namespace
 
 int run(const DaemonCommand& command) {
+  Signals::hold_reload();
   use_log_format(command.run);
   Origins origins;
   const Purpose purpose = command.print_yaml ? Purpose::check : Purpose::run;

@@ -5,10 +5,12 @@
 #include "core/cli/load_deployment.hpp"
 #include "core/cli/messages.hpp"
 #include "core/cli/run_deployment.hpp"
+#include "core/cli/signals.hpp"
 
 namespace kifa::cli {
 
 int run(const RunCommand& command) {
+  Signals::hold_reload();
   use_log_format(command.run);
   const Reload load = [&command] {
     return load_deployment_file(command.file, command.plugin_paths, Purpose::run);

@@ -33,6 +33,13 @@ const char* name_of(int signal_number) {
 
 }  // namespace
 
+void Signals::hold_reload() {
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &held, nullptr);
+}
+
 Result<std::unique_ptr<Signals>> Signals::start(Tell tell) {
   sigset_t waited;
   sigemptyset(&waited);
@@ -94,6 +101,8 @@ void Signals::take(int signal_number) {
     const MutexLock lock(mutex_);
     if (reload_) {
       reload_();
+    } else {
+      reload_asked_ = true;
     }
     return;
   }
@@ -129,6 +138,9 @@ void Signals::on_shift(std::function<void(int)> shift) {
 void Signals::on_reload(std::function<void()> reload) {
   const MutexLock lock(mutex_);
   reload_ = std::move(reload);
+  if (reload_ && std::exchange(reload_asked_, false)) {
+    reload_();
+  }
 }
 
 void Signals::on_stop(std::function<void()> stop) {

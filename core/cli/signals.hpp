@@ -23,6 +23,10 @@ class Signals final {
  public:
   using Tell = std::function<void(const std::string& sentence)>;
 
+  // From now on a SIGHUP waits for start() instead of ending the process: a configuration that is
+  // being read may be asked for again already.
+  static void hold_reload();
+
   // `tell` receives what is to be said about a signal.
   static Result<std::unique_ptr<Signals>> start(Tell tell);
 
@@ -36,7 +40,8 @@ class Signals final {
   // Who is to write more safely (1) or faster (-1). Null: nobody any more.
   void on_shift(std::function<void(int step)> shift) KIFA_EXCLUDES(mutex_);
 
-  // Who is to read the configuration again. Null: nobody any more.
+  // Who is to read the configuration again, at once if a signal has come already. Null: nobody any
+  // more.
   void on_reload(std::function<void()> reload) KIFA_EXCLUDES(mutex_);
 
   // The signal that asked to stop; 0: none.
@@ -55,6 +60,7 @@ class Signals final {
   std::function<void()> stop_ KIFA_GUARDED_BY(mutex_);
   std::function<void(int)> shift_ KIFA_GUARDED_BY(mutex_);
   std::function<void()> reload_ KIFA_GUARDED_BY(mutex_);
+  bool reload_asked_ KIFA_GUARDED_BY(mutex_) = false;  // and nobody was there to hear it
   std::jthread thread_;
 };
 

@@ -159,12 +159,14 @@ class Completion(Documents):
         self.assertEqual(run.stderr, "")
         return set(run.stdout.split())
 
-    def fish(self, line):
+    def fish(self, *lines):
+        """What fish proposes for each of these lines."""
         script = self.write("kifa.fish", self.kifa("completion", "fish"))
-        run = shell("fish", "--no-config", "-c", f"source {script}; complete -C '{line}'",
-                    cwd=self.folder)
+        asked = "; echo ====; ".join(f"complete -C '{line}'" for line in lines)
+        run = shell("fish", "--no-config", "-c", f"source {script}; {asked}", cwd=self.folder)
         self.assertEqual(run.stderr, "")
-        return {proposal.split("\t")[0] for proposal in run.stdout.splitlines()}
+        return [{proposal.split("\t")[0] for proposal in answer.splitlines() if proposal}
+                for answer in run.stdout.split("====\n")]
 
     def test_bash_knows_every_command_and_every_flag(self):
         commands = self.commands()
@@ -187,14 +189,15 @@ class Completion(Documents):
         self.assertEqual(self.bash("daemon", "--segment-size-mib", ""), set())
 
     def test_fish_knows_every_command_and_every_flag(self):
-        commands = self.commands()
-        self.assertLessEqual({command.split()[0] for command in commands} | {"ingest", "help"},
-                             self.fish("kifa "))
-        self.assertEqual(self.fish("kifa plugin "), {"list", "info"})
-        for command in commands + ["ingest"]:
-            self.assertEqual(self.fish(f"kifa {command} --"), self.flags(command), command)
-        self.assertEqual(self.fish("kifa daemon --flush-mode "),
-                         {"normal", "cautious", "emergency"})
+        commands = self.commands() + ["ingest"]
+        outer, plugin, modes, *flags = self.fish(
+            "kifa ", "kifa plugin ", "kifa daemon --flush-mode ",
+            *(f"kifa {command} --" for command in commands))
+        self.assertLessEqual({command.split()[0] for command in commands} | {"help"}, outer)
+        self.assertEqual(plugin, {"list", "info"})
+        self.assertEqual(modes, {"normal", "cautious", "emergency"})
+        for command, proposed in zip(commands, flags, strict=True):
+            self.assertEqual(proposed, self.flags(command), command)
 
     def test_zsh_takes_the_words_of_bash(self):
         script = self.write("_kifa", self.kifa("completion", "zsh"))

@@ -51,10 +51,11 @@ def environment(variables):
 class Running:
     """A kifa that runs; its messages are gathered while something is waited for."""
 
-    def __init__(self, arguments, variables, cwd):
+    def __init__(self, arguments, variables, cwd, preexec):
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=environment(variables), cwd=cwd)
+                                        env=environment(variables), cwd=cwd,
+                                        preexec_fn=preexec)
         self.err = ""
 
     def wait_for(self, pattern, count=1):
@@ -115,8 +116,8 @@ class Case(unittest.TestCase):
         self.assertIn(words, run.stderr.decode())
         return run
 
-    def start(self, *arguments, **variables):
-        running = Running(arguments, variables, self.folder)
+    def start(self, *arguments, preexec=None, **variables):
+        running = Running(arguments, variables, self.folder, preexec)
         self.addCleanup(running.kill)
         return running
 

@@ -3,6 +3,9 @@
 
 import json
 import os
+import pty
+import socket
+import time
 
 import kifa_program
 
@@ -230,6 +233,44 @@ class Effects(kifa_program.Case):
         stats = json.loads(self.kifa("stats", "-d", "data", "--json"))
         self.assertEqual((stats["flush_mode"], stats["segment_bytes"]), ("emergency", 1 << 20))
         self.assertEqual(self.stored("data"), ["a line"])
+
+    def take_one_from_each(self, *arguments, **variables):
+        """Starts a daemon with five sources, gives a line to each, and requires all of them."""
+        controller, device = pty.openpty()
+        self.addCleanup(os.close, controller)
+        self.addCleanup(os.close, device)
+        port = os.ttyname(device)
+        places = {"LOG": self.write("pos.log", "by the file\n"), "TTY": port,
+                  "TCP": str(self.folder / "tcp"), "UDP": str(self.folder / "udp")}
+        arguments = [argument.format(**places) for argument in arguments]
+        variables = {name: text.format(**places) for name, text in variables.items()}
+        running = self.start("daemon", "-d", "data", *arguments, **variables)
+        running.wait_for("tcp: listening")
+        running.wait_for(port + " is open")
+        running.wait_for("udp: ")
+        os.write(controller, b"by the port\n")
+        for kind, path, text in ((socket.SOCK_STREAM, places["TCP"], b"by tcp\n"),
+                                 (socket.SOCK_DGRAM, places["UDP"], b"by udp")):
+            with socket.socket(socket.AF_UNIX, kind) as sender:
+                sender.connect(path)
+                sender.sendall(text)
+        until = time.monotonic() + kifa_program.PATIENCE
+        wanted = ["by tcp", "by the file", "by the port", "by udp"]
+        while self.run_kifa("stats", "-d", "data").returncode != 0 and time.monotonic() < until:
+            pass
+        while sorted(self.stored("data")) != wanted and time.monotonic() < until:
+            pass
+        self.assertEqual(running.stop(), 143)
+        self.assertEqual(sorted(self.stored("data")), wanted)
+        self.assertIn("daemon/stdin: records acknowledged: 0", running.err)
+
+    def test_every_source_may_come_from_flags(self):
+        self.take_one_from_each("--stdin", "--file", "{LOG}", "--tcp", "unix:{TCP}", "--udp",
+                                "unix:{UDP}", "--serial", "{TTY},38400")
+
+    def test_every_source_may_come_from_the_environment(self):
+        self.take_one_from_each(KIFA_STDIN="true", KIFA_FILES="{LOG}", KIFA_TCP="unix:{TCP}",
+                                KIFA_UDP="unix:{UDP}", KIFA_SERIAL="{TTY},38400")
 
     def test_a_narrow_channel_loses_nothing(self):
         lines = [f"line {n}" for n in range(20000)]

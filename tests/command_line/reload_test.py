@@ -258,6 +258,16 @@ class Reload(kifa_program.Case):
         self.assertEqual(running.stop(), 143)
         self.assertEqual(self.stored("data"), [])
 
+    def test_a_signal_that_comes_before_all_runs_is_not_forgotten(self):
+        def ask_first():
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+            os.kill(os.getpid(), signal.SIGHUP)  # waits, also through exec
+
+        self.write("shop.yaml", till([self.app]))
+        running = self.start("run", "shop.yaml", preexec=ask_first)
+        running.wait_for(r"the new configuration runs \(reload 1\)")
+        self.assertEqual(running.stop(), 143)
+
     def test_a_file_that_is_the_same_changes_nothing(self):
         running = self.begin(till([self.app]))
         self.reload(running, till([self.app.replace("line}", "line, linger: 5ms}")]))
