@@ -10,8 +10,11 @@
 # What kifa writes about itself: the place below PREFIX, then the arguments. One line more is one file more.
 set(kifa_written_files
   "share/bash-completion/completions/kifa completion bash"
-  "share/fish/vendor_completions.d/kifa.fish completion fish")
+  "share/fish/vendor_completions.d/kifa.fish completion fish"
+  "share/zsh/vendor-completions/_kifa completion zsh"
+  "share/kifa/kifa.schema.json schema")
 
+get_property(bundled_plugins GLOBAL PROPERTY KIFA_BUNDLED_PLUGINS)
 set(written "")
 foreach(line IN LISTS kifa_written_files)
   separate_arguments(arguments UNIX_COMMAND "${line}")
@@ -21,12 +24,23 @@ foreach(line IN LISTS kifa_written_files)
   add_custom_command(OUTPUT "${file}"
     COMMAND "${CMAKE_COMMAND}" "-DPROGRAM=$<TARGET_FILE:kifa>" "-DARGUMENTS=${arguments}" "-DFILE=${file}"
       -P "${PROJECT_SOURCE_DIR}/cmake/write_output.cmake"
-    DEPENDS kifa "${PROJECT_SOURCE_DIR}/cmake/write_output.cmake"
+    DEPENDS kifa ${bundled_plugins} "${PROJECT_SOURCE_DIR}/cmake/write_output.cmake"
     COMMENT "Writing ${place}" VERBATIM)
   list(APPEND written "${file}")
   install(FILES "${file}" DESTINATION "${folder}")
 endforeach()
-add_custom_target(kifa_written ALL DEPENDS ${written})
+
+# A page of the manual for each command, whichever there are.
+set(manual "${PROJECT_BINARY_DIR}/written/share/man/man1")
+add_custom_command(OUTPUT "${manual}/kifa.1.gz"
+  COMMAND "${CMAKE_COMMAND}" -E rm -rf "${manual}"
+  COMMAND "${CMAKE_COMMAND}" -E make_directory "${manual}"
+  COMMAND kifa manual --directory "${manual}"
+  COMMAND sh -c "exec gzip -9 --no-name \"$0\"/*.1" "${manual}"
+  DEPENDS kifa
+  COMMENT "Writing share/man/man1" VERBATIM)
+install(DIRECTORY "${manual}" DESTINATION share/man)
+add_custom_target(kifa_written ALL DEPENDS ${written} "${manual}/kifa.1.gz")
 
 set(doc_dir "share/doc/kifa")
 install(FILES README.md SECURITY.md LICENSE-MIT LICENSE-APACHE DESTINATION "${doc_dir}")

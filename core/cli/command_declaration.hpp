@@ -43,7 +43,8 @@ struct OptionDeclaration {
   bool required = false;
   // Of the environment: stands in for a Text, Texts or Switch that is not given.
   std::string variable = {};
-  bool variable_negates = false;  // --no-compaction, KIFA_COMPACTION_ENABLED
+  bool variable_negates = false;          // --no-compaction, KIFA_COMPACTION_ENABLED
+  std::vector<std::string> choices = {};  // all that it may be; empty: anything
 };
 
 struct CommandDeclaration {
@@ -57,7 +58,18 @@ struct CommandDeclaration {
   std::function<Result<Command>()> finish;
 };
 
-// The families.
+// Its name as one writes it, the longest: "--data-dir"; the name of an argument.
+[[nodiscard]] std::string written_name(const OptionDeclaration& option);
+// "-d" and "--data-dir".
+[[nodiscard]] std::vector<std::string> all_names(const OptionDeclaration& option);
+[[nodiscard]] bool is_switch(const OptionDeclaration& option);
+
+// What kifa is, in a sentence, and what stands below the list of its commands.
+extern const char* const kSummary;
+extern const char* const kFooter;
+
+// Every command that there is, in the order of the help; and the families.
+[[nodiscard]] std::vector<CommandDeclaration> all_commands();
 [[nodiscard]] std::vector<CommandDeclaration> running_commands();
 [[nodiscard]] std::vector<CommandDeclaration> reading_commands();
 [[nodiscard]] std::vector<CommandDeclaration> keeping_commands();

@@ -9,36 +9,10 @@
 
 #include "core/base/status.hpp"
 #include "core/cli/command_declaration.hpp"
-
-#ifndef KIFA_VERSION
-#error "the build defines KIFA_VERSION"
-#endif
+#include "core/cli/version.hpp"
 
 namespace kifa::cli {
 namespace {
-
-constexpr const char* kSummary =
-    "Takes records from devices in, keeps them through power loss, gives them back.";
-
-constexpr const char* kRootFooter =
-    "\nExamples:\n"
-    "  echo '{\"txn\":\"TXN-001\",\"amount\":5000}' | kifa daemon --stdin -d ./data\n"
-    "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
-    "  kifa run configs/minimal.yaml\n"
-    "\n`kifa help COMMAND` says more about a command.\n"
-    "Exit codes: 0 success, 64 usage, 65 damaged or newer data, 69 locked or not there,\n"
-    "74 input/output error, 78 configuration, 130/143 ended by SIGINT/SIGTERM.";
-
-// Every command that there is, in the order of the help.
-std::vector<CommandDeclaration> all_commands() {
-  std::vector<CommandDeclaration> all = running_commands();
-  for (const auto family : {reading_commands, keeping_commands, other_commands}) {
-    for (CommandDeclaration& command : family()) {
-      all.push_back(std::move(command));
-    }
-  }
-  return all;
-}
 
 void add_option(CLI::App& command, const OptionDeclaration& declared) {
   CLI::Option* option = nullptr;
@@ -163,11 +137,6 @@ Answer refused(const CLI::App& root, const CLI::ParseError& error) {
   return usage_error(sentence, full_name(command) + " --help");
 }
 
-// The name of an option as one writes it: the longest, without what stands before the comma.
-std::string written_name(const OptionDeclaration& option) {
-  return option.names.substr(option.names.rfind(',') + 1);
-}
-
 Status read_switch(const std::string& text, const OptionDeclaration& option, Switch& into) {
   const bool is_true = one_of(text, {"true", "1", "yes", "on"});
   if (!is_true && !one_of(text, {"false", "0", "no", "off"})) {
@@ -247,9 +216,9 @@ struct Parser {
   std::string help_topic;
 
   Parser() {
-    root.set_version_flag("-V,--version", "kifa " KIFA_VERSION);
+    root.set_version_flag("-V,--version", version_text());
     root.require_subcommand(1);
-    root.footer(kRootFooter);
+    root.footer(kFooter);
     for (const CommandDeclaration& command : commands) {
       add_command(root, command);
     }
@@ -274,26 +243,6 @@ Command finished(const Parser& parser, const config::Environment& environment) {
   return help_about(parser.root, parser.help_topic);
 }
 
-void add_words(const CLI::App& parent, const std::string& prefix, std::vector<CommandWord>& words) {
-  for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; })) {
-    CommandWord word{.name = prefix + command->get_name(),
-                     .summary = command->get_description(),
-                     .flags = {},
-                     .takes_file = command->get_option_no_throw("FILE") != nullptr};
-    for (const CLI::Option* option : command->get_options()) {
-      if (!option->get_lnames().empty()) {
-        word.flags.push_back(
-            {.long_name = option->get_lnames().front(),
-             .short_name = option->get_snames().empty() ? "" : option->get_snames().front(),
-             .summary = option->get_description(),
-             .takes_value = option->get_items_expected_max() > 0});
-      }
-    }
-    words.push_back(std::move(word));
-    add_words(*command, words.back().name + " ", words);
-  }
-}
-
 }  // namespace
 
 Command parse_command_line(const std::vector<std::string>& arguments,
@@ -311,13 +260,6 @@ Command parse_command_line(const std::vector<std::string>& arguments,
     return refused(root, error);
   }
   return finished(parser, environment);
-}
-
-std::vector<CommandWord> command_words() {
-  const Parser parser;
-  std::vector<CommandWord> words;
-  add_words(parser.root, "", words);
-  return words;
 }
 
 }  // namespace kifa::cli

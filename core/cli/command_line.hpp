@@ -130,6 +130,13 @@ struct PluginInfoCommand {
   std::vector<std::string> plugin_paths;
 };
 
+struct SchemaCommand {
+  std::vector<std::string> plugin_paths;
+};
+struct ManualCommand {
+  std::string topic;      // a command; empty: kifa itself
+  std::string directory;  // not empty: all pages are written there
+};
 struct CompletionCommand {
   std::string shell;  // bash, zsh or fish
 };
@@ -140,10 +147,10 @@ struct Answer {
   std::string text;
 };
 
-using Command =
-    std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand, QueryCommand,
-                 TailCommand, ExportCommand, StatsCommand, VerifyCommand, BackupCommand,
-                 PluginListCommand, PluginInfoCommand, CompletionCommand>;
+using Command = std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand,
+                             QueryCommand, TailCommand, ExportCommand, StatsCommand, VerifyCommand,
+                             BackupCommand, PluginListCommand, PluginInfoCommand, SchemaCommand,
+                             ManualCommand, CompletionCommand>;
 
 // Reads the command line as command_declaration.hpp describes it. Flags come first, then the
 // environment; a value that makes no sense is an error wherever it stands.
@@ -151,20 +158,5 @@ using Command =
 // Errors:  are an Answer with is_error: one sentence, with "did you mean" where one word is close.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
                                          const config::Environment& environment);
-
-// A command as the parser knows it, for completion.
-struct CommandWord {
-  struct Flag {
-    std::string long_name;   // without --
-    std::string short_name;  // without -; may be empty
-    std::string summary;
-    bool takes_value = false;
-  };
-  std::string name;  // "plugin list" for a command inside another
-  std::string summary;
-  std::vector<Flag> flags;
-  bool takes_file = false;  // has a positional FILE
-};
-[[nodiscard]] std::vector<CommandWord> command_words();
 
 }  // namespace kifa::cli

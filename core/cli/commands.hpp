@@ -21,6 +21,8 @@ namespace kifa::cli {
 [[nodiscard]] int run(const BackupCommand& command);
 [[nodiscard]] int run(const PluginListCommand& command);
 [[nodiscard]] int run(const PluginInfoCommand& command);
+[[nodiscard]] int run(const SchemaCommand& command);
+[[nodiscard]] int run(const ManualCommand& command);
 [[nodiscard]] int run(const CompletionCommand& command);
 
 }  // namespace kifa::cli

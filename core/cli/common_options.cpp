@@ -7,6 +7,51 @@
 
 namespace kifa::cli {
 
+const char* const kSummary =
+    "Takes records from devices in, keeps them through power loss, gives them back.";
+
+const char* const kFooter =
+    "\nExamples:\n"
+    "  echo '{\"txn\":\"TXN-001\",\"amount\":5000}' | kifa daemon --stdin -d ./data\n"
+    "  kifa query -d ./data --format json --from-lsn 1 --to-lsn 10\n"
+    "  kifa run configs/minimal.yaml\n"
+    "\n`kifa help COMMAND` says more about a command.\n"
+    "Exit codes: 0 success, 64 usage, 65 damaged or newer data, 69 locked or not there,\n"
+    "74 input/output error, 78 configuration, 130/143 ended by SIGINT/SIGTERM.";
+
+// Every command that there is, in the order of the help.
+std::vector<CommandDeclaration> all_commands() {
+  std::vector<CommandDeclaration> all = running_commands();
+  for (const auto family : {reading_commands, keeping_commands, other_commands}) {
+    for (CommandDeclaration& command : family()) {
+      all.push_back(std::move(command));
+    }
+  }
+  return all;
+}
+
+std::string written_name(const OptionDeclaration& option) {
+  const std::vector<std::string> names = all_names(option);
+  return *std::max_element(
+      names.begin(), names.end(),
+      [](const std::string& one, const std::string& other) { return one.size() < other.size(); });
+}
+
+std::vector<std::string> all_names(const OptionDeclaration& option) {
+  std::vector<std::string> names;
+  std::string_view rest = option.names;
+  while (!rest.empty()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    names.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return names;
+}
+
+bool is_switch(const OptionDeclaration& option) {
+  return std::holds_alternative<bool*>(option.into) || std::holds_alternative<Switch*>(option.into);
+}
+
 OptionDeclaration data_dir_option(Text& into) {
   return {.names = "-d,--data-dir",
           .value_name = "DIR",

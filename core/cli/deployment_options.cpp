@@ -62,7 +62,8 @@ void add_store_options(std::vector<OptionDeclaration>& options, DeploymentTexts&
                          "When data reaches the disk: normal, cautious (default) or emergency "
                          "(or KIFA_FLUSH_MODE)",
                      .into = &texts.flush_mode,
-                     .variable = "KIFA_FLUSH_MODE"});
+                     .variable = "KIFA_FLUSH_MODE",
+                     .choices = {"normal", "cautious", "emergency"}});
   options.push_back({.names = "--segment-size-mib",
                      .value_name = "N",
                      .summary = "Size of one file of the log, a power of two (default 16, or "
@@ -197,13 +198,15 @@ void add_run_options(std::vector<OptionDeclaration>& options, RunTexts& texts) {
        .summary = "Least important message to show: debug, info (default), warn or error (or "
                   "KIFA_LOG)",
        .into = &texts.log_level,
-       .variable = "KIFA_LOG"});
+       .variable = "KIFA_LOG",
+       .choices = {"debug", "info", "warn", "error"}});
   options.push_back(
       {.names = "--log-format",
        .value_name = "FORMAT",
        .summary = "How messages are written: text (default; for systemd's journal without the "
                   "time and with a priority) or json, an object a line",
-       .into = &texts.log_format});
+       .into = &texts.log_format,
+       .choices = {"text", "json"}});
   options.push_back({.names = "--stop-timeout",
                      .value_name = "TIME",
                      .summary = "How long a stop may take to store what is under way (default 10s)",

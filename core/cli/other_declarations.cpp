@@ -33,6 +33,40 @@ CommandDeclaration plugin_info_declaration() {
           .finish = [command]() -> Result<Command> { return *command; }};
 }
 
+CommandDeclaration schema_declaration() {
+  const auto command = std::make_shared<SchemaCommand>();
+  return {.name = "schema",
+          .alias = "",
+          .summary = "Print the JSON Schema of configuration files, for editors",
+          .options = {plugin_path_option(command->plugin_paths)},
+          .footer =
+              "\nExample:\n  kifa schema > kifa.schema.json\n"
+              "\nIt knows the options of all plugins that there are. An editor with a YAML "
+              "language server\n"
+              "uses it for a file that begins with\n"
+              "`# yaml-language-server: $schema=kifa.schema.json`.",
+          .finish = [command]() -> Result<Command> { return *command; }};
+}
+
+CommandDeclaration manual_declaration() {
+  const auto command = std::make_shared<ManualCommand>();
+  return {.name = "manual",
+          .alias = "",
+          .summary = "Print a page of the manual, for man(1)",
+          .options = {{.names = "COMMAND",
+                       .value_name = "",
+                       .summary = "The command; without one, kifa itself",
+                       .into = &command->topic},
+                      {.names = "--directory",
+                       .value_name = "DIR",
+                       .summary = "Write all pages into this folder instead",
+                       .into = &command->directory}},
+          .footer =
+              "\nExamples:\n  kifa manual query | man -l -\n"
+              "  kifa manual --directory /usr/local/share/man/man1",
+          .finish = [command]() -> Result<Command> { return *command; }};
+}
+
 CommandDeclaration completion_declaration() {
   const auto command = std::make_shared<CompletionCommand>();
   return {.name = "completion",
@@ -42,7 +76,8 @@ CommandDeclaration completion_declaration() {
                        .value_name = "",
                        .summary = "bash, zsh or fish",
                        .into = &command->shell,
-                       .required = true}},
+                       .required = true,
+                       .choices = {"bash", "zsh", "fish"}}},
           .footer = "\nExample:\n  kifa completion bash > /etc/bash_completion.d/kifa",
           .finish = [command]() -> Result<Command> {
             if (!one_of(command->shell, {"bash", "zsh", "fish"})) {
@@ -65,6 +100,8 @@ std::vector<CommandDeclaration> other_commands() {
            .finish = nullptr},
           plugin_list_declaration(),
           plugin_info_declaration(),
+          schema_declaration(),
+          manual_declaration(),
           completion_declaration()};
 }
 

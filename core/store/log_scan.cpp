@@ -131,7 +131,7 @@ class ForwardPass final {
       } else if (is_covered(mark_.at)) {
         KIFA_TRY(pass_damage(scanner, step, limit));
       } else {
-        end_here(step.found != Found::nothing || scanner.find_frame(mark_.at.offset).has_value());
+        end_here(step.found != Found::nothing || has_frame_behind(scanner));
       }
     }
     return {};
@@ -196,7 +196,18 @@ class ForwardPass final {
         durable_lsn_ = std::max(durable_lsn_, step.header.durable_lsn);
         at = std::max(step.next_offset, *found + later.header.block_bytes);
       }
+      if (i == index_) {
+        empty_from_ = {later.header.number, at};
+      }
     }
+  }
+
+  // Whether anything was written in this segment behind the place. What has been looked through is
+  // not read again: it is most of the time that opening takes.
+  [[nodiscard]] bool has_frame_behind(SegmentScanner& scanner) const {
+    const bool is_known_empty =
+        empty_from_.segment == mark_.at.segment && mark_.at.offset >= empty_from_.offset;
+    return !is_known_empty && scanner.find_frame(mark_.at.offset).has_value();
   }
 
   void accept(const SegmentScanner::Step& step) {
@@ -379,6 +390,7 @@ class ForwardPass final {
   std::size_t index_ = 0;
   bool chain_known_ = true;
   bool looked_ahead_ = false;
+  Position empty_from_;  // no frame stands there or behind it in that segment; segment 0: not known
   bool ended_ = false;
   std::uint64_t durable_lsn_ = 0;
   std::optional<JobThread> ahead_;

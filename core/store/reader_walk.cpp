@@ -92,12 +92,22 @@ Result<ReaderWalk::Pass> ReaderWalk::read_tables() {
     if (table.last.next() < next_show_) {
       continue;
     }
+    if (is_outside_times(table)) {
+      advance(table.last.next());
+      continue;
+    }
     const auto pass = read_table(table);
     if (!pass || *pass == Pass::stale) {
       return pass;
     }
   }
   return Pass::done;
+}
+
+// Such a table need not even be opened. Events have times of their own.
+bool ReaderWalk::is_outside_times(const TableInfo& table) const {
+  return table.events == 0 &&
+         (table.max_unix_ns < selection_.min_unix_ns || table.min_unix_ns > selection_.max_unix_ns);
 }
 
 Result<ReaderWalk::Pass> ReaderWalk::read_table(const TableInfo& table) {

@@ -55,6 +55,7 @@ class ReaderWalk final {
 
   Result<Pass> read_tables();
   Result<Pass> read_table(const TableInfo& table);
+  [[nodiscard]] bool is_outside_times(const TableInfo& table) const;
   Result<Pass> read_log();
   Result<Pass> read_segment(std::size_t index);
   Result<Pass> reach_end();

@@ -145,7 +145,7 @@ class Deb(unittest.TestCase):
 
 
 def calls_of(group):
-    """The system calls of a group of systemd, with those of the groups in it; or the call itself."""
+    """The system calls of a group of systemd and of the groups in it; or the call itself."""
     if not group.startswith("@"):
         return {group}
     calls = set()

@@ -152,9 +152,8 @@ TEST_CASE("plugin folders that are wrong are told", "[configuration]") {
   }
   SECTION("writable by everybody") {
     std::filesystem::create_directory(folder);
-    std::filesystem::copy(
-        std::filesystem::path(kKifa).parent_path().parent_path() / "lib/kifa/plugins/stdin.kifa.so",
-        folder + "/stdin.kifa.so");
+    std::filesystem::copy(kBuildDirectory + "/lib/kifa/plugins/stdin.kifa.so",
+                          folder + "/stdin.kifa.so");
     REQUIRE(chmod(folder.c_str(), 0777) == 0);
     require_refusal(ingest_with_folder(), 78, "writable");
     CHECK_FALSE(std::filesystem::exists(data));

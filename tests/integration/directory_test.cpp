@@ -26,8 +26,10 @@ class PublicCopy final {
     std::filesystem::create_directories(directory_.file("bin"));
     std::filesystem::copy(kKifa, directory_.file("bin/kifa"));
     std::filesystem::create_directories(directory_.file("lib/kifa"));
-    std::filesystem::copy(build / "lib/kifa/plugins", directory_.file("lib/kifa/plugins"),
-                          std::filesystem::copy_options::recursive);
+    if (std::filesystem::exists(build / "lib")) {  // not beside the self-contained kifa
+      std::filesystem::copy(build / "lib/kifa/plugins", directory_.file("lib/kifa/plugins"),
+                            std::filesystem::copy_options::recursive);
+    }
     REQUIRE(chmod(directory_.path().c_str(), 0755) == 0);
   }
   [[nodiscard]] std::string program() const { return directory_.file("bin/kifa"); }
