@@ -1,7 +1,8 @@
 #include "core/cli/compressed_sink.hpp"
 
 #include <fmt/format.h>
-#define ZLIB_CONST  // it takes input that it may not change
+// It takes input that it may not change.
+#define ZLIB_CONST  // NOLINT(readability-identifier-naming): zlib's name
 #include <zlib.h>
 #include <zstd.h>
 

@@ -108,6 +108,7 @@ class Export final {
     manifest_.file = name_in_folder(command_.output);
     manifest_.compression = to_string(command_.compression);
     manifest_.format = command_.format;
+    manifest_.format_options = command_.format_options;
     manifest_.created_unix_ns = SystemClock().now_unix_ns();
     manifest_.durable_lsn = reader_.durable_lsn().value;
     const auto stats = reader_.stats();

@@ -59,6 +59,7 @@ ExportManifest read_members(const SortedJson& json) {
   json.at("content_bytes").get_to(manifest.content_bytes);
   json.at("content_sha256").get_to(manifest.content_sha256);
   json.at("format").get_to(manifest.format);
+  json.at("format_options").get_to(manifest.format_options);
   json.at("records").get_to(manifest.records);
   json.at("first_lsn").get_to(manifest.first_lsn);
   json.at("last_lsn").get_to(manifest.last_lsn);
@@ -92,6 +93,7 @@ std::string manifest_json(const ExportManifest& manifest, const RecordChoice& ch
   json["content_bytes"] = manifest.content_bytes;
   json["content_sha256"] = manifest.content_sha256;
   json["format"] = manifest.format;
+  json["format_options"] = manifest.format_options;
   json["records"] = manifest.records;
   json["first_lsn"] = manifest.first_lsn;
   json["last_lsn"] = manifest.last_lsn;

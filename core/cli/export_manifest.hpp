@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/status.hpp"
 #include "core/cli/record_choice.hpp"
@@ -22,7 +23,8 @@ struct ExportManifest {
   std::string compression;          // none, gzip, zstd
   std::uint64_t content_bytes = 0;  // before compression
   std::string content_sha256;
-  std::string format;  // the formatter
+  std::string format;                       // the formatter
+  std::vector<std::string> format_options;  // NAME=VALUE, as they were given
   std::uint64_t records = 0;
   std::uint64_t first_lsn = 0;  // of the records in the file; 0: none
   std::uint64_t last_lsn = 0;

@@ -61,7 +61,7 @@ class Letters final {
     if (digits.size() != count || !std::ranges::all_of(digits, is_digit)) {
       return std::nullopt;
     }
-    std::from_chars(digits.data(), digits.data() + count, value);
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
     rest_.remove_prefix(count);
     return value;
   }

@@ -110,6 +110,31 @@ TEST_CASE("an export holds what was chosen, and its manifest says what it is", "
   CHECK(names_in(shop.folder).size() == 8);
 }
 
+TEST_CASE("an export in CSV is read by Python's csv, with the options that it was given",
+          "[export]") {
+  const Shop shop(50);
+  REQUIRE(shop.export_to("sales.csv",
+                         {"--format", "csv", "--format-option", "delimiter=;", "--from-lsn", "11"})
+              .exit_code == 0);
+  Launch launch;
+  launch.arguments = {kPython, "-c",
+                      "import csv, json, sys\n"
+                      "rows = list(csv.DictReader(open(sys.argv[1], newline=''), delimiter=';'))\n"
+                      "manifest = json.load(open(sys.argv[1] + '.manifest.json'))\n"
+                      "assert manifest['format'] == 'csv'\n"
+                      "assert manifest['format_options'] == ['delimiter=;']\n"
+                      "assert manifest['records'] == len(rows)\n"
+                      "print(''.join(row['data'] + '\\n' for row in rows), end='')",
+                      shop.path("sales.csv")};
+  const Ending read = run(launch);
+  INFO(read.err);
+  CHECK(read.out == generated_lines(11, 50));
+  require_refusal(shop.export_to("x", {"--format", "csv", "--format-option", "delimter=;"}), 78,
+                  "delimter");
+  require_refusal(shop.export_to("x", {"--format-option", "delimiter"}), 64,
+                  "--format-option takes NAME=VALUE");
+}
+
 TEST_CASE("a compressed export is read by gzip and by zstd", "[export]") {
   const Shop shop(2'000);
   for (const char* const how : {"gzip", "zstd"}) {

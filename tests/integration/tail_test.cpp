@@ -104,6 +104,37 @@ TEST_CASE("tail loses and repeats nothing while a daemon writes, is killed and c
   CHECK(require_generated(ended.out, 1) == lines + 100);
 }
 
+TEST_CASE("tail shows each event once, also those behind the last record", "[tail]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  const std::string config = directory.file("reject.yaml");
+  write_file(config,
+             "version: 1\n"
+             "store: { data_dir: data }\n"
+             "pipelines:\n"
+             "  till:\n"
+             "    sources: { in: { type: stdin, framing: { type: newline, record_bytes_max: 64, "
+             "oversize: reject } } }\n"
+             "    sinks: { journal: { type: kifa } }\n");
+  const std::string refused = std::string(100, 'x') + "\n";
+  REQUIRE(run_kifa({"run", config}, "a\n" + refused).exit_code == 0);
+  Process all(kifa({"tail", "-f", "-d", data, "--events"}));
+  REQUIRE(waits_for(all, "-- event 1 "));
+  Process new_ones(kifa({"tail", "-f", "-d", data, "--events", "-n", "1", "--from-lsn", "2"}));
+  REQUIRE(waits_for(new_ones, "-- event 1 "));  // it belongs to what follows it too
+  REQUIRE(run_kifa({"run", config}, refused + "b\n" + refused + "c\n").exit_code == 0);
+  for (Process* const tail : {&all, &new_ones}) {
+    REQUIRE(waits_for(*tail, " c\n"));
+    tail->kill(SIGTERM);
+    const std::string out = tail->wait().out;
+    for (const char* const once : {"-- event 1 ", "-- event 2 ", "-- event 3 ", " b\n", " c\n"}) {
+      INFO(once << " in\n" << out);
+      CHECK(out.find(once) != std::string::npos);
+      CHECK(out.find(once) == out.rfind(once));
+    }
+  }
+}
+
 TEST_CASE("tail ends at its limit, and when nobody reads it any more", "[tail][W43]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");

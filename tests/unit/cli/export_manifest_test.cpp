@@ -1,6 +1,7 @@
 #include "core/cli/export_manifest.hpp"
 
 #include <string>
+#include <vector>
 
 #include "core/cli/compressed_sink.hpp"
 #include "core/cli/digest_sink.hpp"
@@ -17,6 +18,7 @@ ExportManifest example() {
           .content_bytes = 3,
           .content_sha256 = sha256_text("abc"),
           .format = "json",
+          .format_options = {"embed=true"},
           .records = 2,
           .first_lsn = 3,
           .last_lsn = 9,
@@ -53,6 +55,7 @@ TEST_CASE("a manifest is read back as it was written", "[cli][export]") {
   CHECK(read->content_bytes == 3);
   CHECK(read->content_sha256 == manifest.content_sha256);
   CHECK(read->format == "json");
+  CHECK(read->format_options == std::vector{std::string("embed=true")});
   CHECK(read->records == 2);
   CHECK(read->first_lsn == 3);
   CHECK(read->last_lsn == 9);
