@@ -22,6 +22,7 @@ void BlocksAhead::add(std::span<const TableIndexEntry> entries) {
 
 const BlocksAhead::Loaded& BlocksAhead::take() {
   const MutexLock lock(mutex_);
+  forget_large(ring_[taken_]);
   if (taken_count_++ < kBlocksBefore) {
     KIFA_ASSERT(!entries_.empty());
     const TableIndexEntry entry = entries_.front();
@@ -41,7 +42,8 @@ const BlocksAhead::Loaded& BlocksAhead::take() {
   while (is_waited_for_) {
     changed_.wait(mutex_);
   }
-  Loaded& taken = ring_[first_];
+  taken_ = first_;
+  const Loaded& taken = ring_[taken_];
   first_ = (first_ + 1) % ring_.size();
   --loaded_count_;
   loaded_bytes_ -= taken.bytes;
@@ -73,12 +75,16 @@ void BlocksAhead::run() {
   mutex_.unlock();
 }
 
-void BlocksAhead::load(const TableIndexEntry& entry, Loaded& into) {
-  for (ByteBuffer* const buffer : {&into.block.stored, &into.block.raw}) {
-    if (buffer->capacity() > kKeptBytesMax) {  // of one large record, once
+// A block of one large record may be there once only; its buffers are not kept for others.
+void BlocksAhead::forget_large(Loaded& released) {
+  for (ByteBuffer* const buffer : {&released.block.stored, &released.block.raw}) {
+    if (buffer->capacity() > kKeptBytesMax) {
       *buffer = ByteBuffer();
     }
   }
+}
+
+void BlocksAhead::load(const TableIndexEntry& entry, Loaded& into) {
   into.status = file_.load_block(entry, codec_, into.block);
   into.bytes = into.status ? into.block.content().size() : 0;
 }

@@ -27,7 +27,7 @@ class BlocksAhead final {
   static constexpr std::size_t kBlocksMax = 32;
   static constexpr std::size_t kBytesMax = 2_MiB;   // blocks of the usual size reach it together
   static constexpr std::size_t kBlocksBefore = 16;  // loaded one at a time before it begins
-  static constexpr std::size_t kKeptBytesMax = 256_KiB;  // of a buffer that is used again
+  static constexpr std::size_t kKeptBytesMax = 128_KiB;  // of a buffer that is used again
 
   struct Loaded {
     Status status;
@@ -52,10 +52,12 @@ class BlocksAhead final {
     return !entries_.empty() && !is_full_;
   }
   void load(const TableIndexEntry& entry, Loaded& into);
+  static void forget_large(Loaded& released);
 
   const TableFile& file_;
   BlockCodec codec_;  // of the thread, once there is one
   std::size_t taken_count_ = 0;
+  std::size_t taken_ = 0;  // index of the one that was taken last
 
   Mutex mutex_;
   std::condition_variable_any changed_;

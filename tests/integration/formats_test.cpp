@@ -96,6 +96,26 @@ TEST_CASE("a sink writes CSV with a header and with its own options", "[formats]
         "\"in\"\t\t/w==\r\n");
 }
 
+TEST_CASE("query, tail and export take the options of a formatter alike", "[formats]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, "a\n\"b\";\n");
+  const std::vector<std::string> options = {"--format-option", "columns=lsn,data,data_base64",
+                                            "--format-option", "delimiter=semicolon"};
+  const std::string printed = query(data, "csv", options);
+  CHECK(printed == "lsn;data;data_base64\r\n1;\"a\";\r\n2;\"\"\"b\"\";\";\r\n");
+  std::vector<std::string> tail = {"tail", "-d", data, "--format", "csv"};
+  tail.insert(tail.end(), options.begin(), options.end());
+  CHECK(run_kifa(tail).out == printed);
+  std::vector<std::string> exporting = {"export",   "-d", data, "-o", directory.file("out.csv"),
+                                        "--format", "csv"};
+  exporting.insert(exporting.end(), options.begin(), options.end());
+  const Ending exported = run_kifa(exporting);
+  INFO(exported.err);
+  REQUIRE(exported.exit_code == 0);
+  CHECK(read_file(directory.file("out.csv")) == printed);
+}
+
 TEST_CASE("an option that a formatter does not take is told before anything is printed",
           "[formats][W39]") {
   const TemporaryDirectory directory;
