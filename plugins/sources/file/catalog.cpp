@@ -117,6 +117,9 @@ void Catalog::reconcile(const Finder::Look& look, const Finder& finder) {
     has_changed_ = true;
   }
   is_undecided_ = false;
+  if (!strangers.empty()) {
+    displace_rewritten();
+  }
   index_bases();
   // The rest of a lost content is looked for in the newest files first, new contents begin with the
   // oldest.
@@ -130,10 +133,15 @@ void Catalog::reconcile(const Finder::Look& look, const Finder& finder) {
     is_adopted[i] = adopt(cases[i]);
   }
   std::unordered_map<std::uint64_t, Judged> judged;
+  const std::uint64_t epoch = epoch_;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const std::uint64_t inode = cases[i].found.facts.place.inode;
     if (!is_adopted[i]) {
-      judge(cases[i], look);
+      if (epoch_ == epoch) {
+        judge(cases[i], look);
+      } else {
+        is_undecided_ = true;  // a content was displaced just now: it may be in this file
+      }
       if (const auto verdict = judged_.find(inode); verdict != judged_.end()) {
         judged.insert(*verdict);
       }
@@ -169,6 +177,22 @@ void Catalog::note_gone() {
       expect_copies();
     }
   });
+}
+
+// A copy is made of what is in a file now. Before anything is taken for one, contents whose files
+// have been cut short and written anew give them up.
+void Catalog::displace_rewritten() {
+  std::vector<Content*> rewritten;
+  contents_.for_each([&](Content& content) {
+    if (content.is_seen && content.is_ready && content.path == content.base &&
+        !content.file.is_gzip() && contents_.open(content) &&
+        match(content.file, content.trail.mark(), content.offset) == Match::different) {
+      rewritten.push_back(&content);
+    }
+  });
+  for (Content* content : rewritten) {
+    displace(*content);
+  }
 }
 
 void Catalog::index_bases() {
@@ -430,6 +454,9 @@ Catalog::Verdict Catalog::compare(Case& one, Content& content) {
   }
   if (same == Match::unknown) {
     return Verdict::undecided;
+  }
+  if (same == Match::same && mark.head_bytes == 0) {
+    return Verdict::undecided;  // nothing was read that it would be known by: it may yet be cut off
   }
   return same == Match::same ? Verdict::copy : Verdict::stranger;
 }

@@ -96,6 +96,7 @@ class Catalog final {
 
   void claim(Content& content, const Found& found);
   void note_gone();
+  void displace_rewritten();
   void index_bases();
   Case case_of(const Found& found, const Finder& finder) const;
   bool open(Case& one);

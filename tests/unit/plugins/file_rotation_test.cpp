@@ -215,6 +215,39 @@ TEST_CASE("what was cut off before it was read, without a copy, is a loss that i
   CHECK(source.out.gaps.size() == 1);
 }
 
+TEST_CASE("a second rotation that is under way when the first one is seen doubles nothing",
+          "[plugins][file][W12]") {
+  const bool down = GENERATE(false, true);
+  const bool globbed = GENERATE(false, true);
+  CAPTURE(down, globbed);
+  FileSource source;
+  if (globbed) {
+    source.set("include", source.folder.path("app.log*"));
+  }
+  source.start();
+  source.poll();
+  source.folder.append("app.log", numbered("first", 1, 50));
+  source.poll();
+  pause_or_not(source, down);
+  source.folder.copy("app.log", "app.log.1");
+  source.folder.truncate("app.log");
+  source.folder.append("app.log", numbered("second", 1, 50));
+  source.folder.rename("app.log.1", "app.log.2");
+  source.folder.copy("app.log", "app.log.1");
+  // The copy is older than what it is a copy of, and older than the first one.
+  source.folder.set_age("app.log.1", 100);
+  go_on(source, down);
+  source.poll_after(61 * kSecondNs);
+  source.folder.truncate("app.log");
+  source.poll();
+  source.folder.append("app.log", numbered("third", 1, 50));
+  source.poll();
+  source.poll_after(61 * kSecondNs);
+  CHECK(source.lines ==
+        joined(joined(numbered_lines("first", 1, 50), numbered_lines("second", 1, 50)),
+               numbered_lines("third", 1, 50)));
+}
+
 TEST_CASE("a copy is not read, neither half made nor whole", "[plugins][file]") {
   FileSource source;
   source.set("include", source.folder.path("app*"));
