@@ -3,7 +3,8 @@
 # Nothing is compiled for it but a few lines: it is linked from the objects of the other delivery, against static
 # libraries. So it costs seconds, in the same build tree, and both deliveries are the same code.
 #
-#   KIFA_EDGE  AUTO: when the static libraries are there; ON: an error when they are not; OFF: not at all
+#   KIFA_EDGE  AUTO: when the static libraries are there, but not in a Debug build; ON: an error when it cannot be;
+#              OFF: not at all
 set(KIFA_EDGE AUTO CACHE STRING "Build the self-contained kifa: AUTO, ON or OFF")
 set_property(CACHE KIFA_EDGE PROPERTY STRINGS AUTO ON OFF)
 
@@ -15,6 +16,10 @@ function(kifa_edge_obstacle out)
   set(${out} "" PARENT_SCOPE)
   if(KIFA_SANITIZE)
     set(${out} "sanitizers need their own runtime libraries" PARENT_SCOPE)
+    return()
+  endif()
+  if(KIFA_EDGE STREQUAL "AUTO" AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(${out} "a Debug build is not what users get" PARENT_SCOPE)
     return()
   endif()
   foreach(archive IN LISTS kifa_edge_archives)

@@ -67,6 +67,7 @@ struct RunCommand {
 };
 struct CheckCommand {
   std::vector<std::string> files;
+  bool probe = false;
   std::vector<std::string> plugin_paths;
 };
 struct QueryCommand {

@@ -111,16 +111,26 @@ CommandDeclaration check_declaration() {
   const auto command = std::make_shared<CheckCommand>();
   return {.name = "check",
           .alias = "",
-          .summary = "Validate YAML files without touching anything else",
+          .summary = "Validate YAML files; touch nothing else but with --probe",
           .options = {{.names = "FILE",
                        .value_name = "",
                        .summary = "The YAML files",
                        .into = &command->files,
                        .required = true},
+                      {.names = "--probe",
+                       .value_name = "",
+                       .summary = "Also try to open what a run would open (addresses, devices, "
+                                  "directories), and close it again",
+                       .into = &command->probe},
                       plugin_path_option(command->plugin_paths)},
           .footer =
-              "\nExample:\n  kifa check configs/minimal.yaml\n"
-              "\nTells all errors at once, with their places; exit code 78 when there are any.",
+              "\nExamples:\n"
+              "  kifa check configs/minimal.yaml\n"
+              "  kifa check --probe /etc/kifa/kifa.yaml\n"
+              "\nTells all errors at once, with their places; exit code 78 when there are any. "
+              "What --probe\n"
+              "cannot open is 69 or 74; what a running kifa has open is in use. It writes no "
+              "store.",
           .finish = [command]() -> Result<Command> { return *command; }};
 }
 

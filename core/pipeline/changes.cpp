@@ -78,7 +78,7 @@ Change change_between(const config::PipelineConfig& now, const config::PipelineC
   };
   if (!std::ranges::equal(now.sinks, wanted.sinks, same_sink) ||
       !std::ranges::equal(now.filters, wanted.filters, is_same_filter) ||
-      record_bytes_max(now) != record_bytes_max(wanted)) {
+      record_bytes_max(wanted) > record_bytes_max(now)) {
     return Change::whole;
   }
   const bool all_there =

@@ -16,6 +16,7 @@ EDGE = KNOWN.kifa
 MODULES = KNOWN.build / "bin/kifa"
 BYTES_MAX = 12 * 1024 * 1024
 LIBRARIES = {"libc.so.6", "libm.so.6"}
+CHROOT = ["chroot"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "chroot"]
 
 
 def loader_of(program):
@@ -96,8 +97,8 @@ pipelines:
         self.assertEqual(said, {(74, b"kifa: till/wrong (thrower): the sky is falling")})
 
     def test_it_takes_tls_where_there_is_nothing_but_libc(self):
-        self.make_certificate()
         root = self.make_root()
+        self.make_certificate(root)
         address = root / "address"
         config = root / "till.yaml"
         config.write_text("""
@@ -110,12 +111,11 @@ pipelines:
                 tls_certificate: /kifa.pem, tls_key: /kifa.key }
     sinks: { journal: { type: kifa } }
 """, encoding="utf-8")
-        inside = ["chroot"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "chroot"]
-        with support.Daemon([*inside, root, "/kifa", "run", "/till.yaml"], None) as kifa:
+        with support.Daemon([*CHROOT, root, "/kifa", "run", "/till.yaml"], None) as kifa:
             support.wait_until(lambda: kifa.is_alive() and address.exists(), "it listens")
             where = address.read_text(encoding="ascii").split()[0]
             phone = subprocess.Popen(
-                ["openssl", "s_client", "-connect", where, "-CAfile", self.folder / "kifa.pem",
+                ["openssl", "s_client", "-connect", where, "-CAfile", root / "kifa.pem",
                  "-verify_return_error", "-quiet", "-no_ign_eof"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             self.addCleanup(phone.stdout.close)
@@ -129,14 +129,28 @@ pipelines:
         self.assertEqual([record["data"] for record in support.records_of(EDGE, root / "data")],
                          ["a sale"])
 
-    def make_certificate(self):
+    def test_a_vendors_plugin_needs_there_what_it_is_linked_with(self):
+        root = self.make_root()
+        plugins = root / "plugins"
+        plugins.mkdir()
+        for name in ("acme_plain", "acme_pulse"):  # in C, in C++
+            shutil.copy(KNOWN.build / f"tests/abi/vendor/{name}.kifa.so", plugins)
+        listed = json.loads(support.output_of(
+            [*CHROOT, root, "/kifa", "plugin", "list", "--json", "--plugin-path", "/plugins"]))
+        found = {plugin["path"]: plugin for plugin in listed}
+        self.assertTrue(found["/plugins/acme_plain.kifa.so"]["usable"])
+        self.assertIn("libstdc++.so.6: cannot open shared object file",
+                      found["/plugins/acme_pulse.kifa.so"]["refusal"])
+        self.assertTrue(found["built in"]["usable"])
+
+    def make_certificate(self, folder):
         support.output_of(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                            "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90",
                            "-subj", "/CN=kifa", "-addext", "subjectAltName=IP:127.0.0.1",
-                           "-keyout", self.folder / "kifa.key", "-out", self.folder / "kifa.pem"])
+                           "-keyout", folder / "kifa.key", "-out", folder / "kifa.pem"])
 
     def make_root(self):
-        """A folder with libc, kifa and its certificate: no openssl.cnf, no module, no /proc."""
+        """A folder with libc and kifa: no openssl.cnf, no module, no /proc, no libstdc++."""
         root = self.folder / "root"
         loader = loader_of(EDGE)
         copies = {loader: loader}
@@ -144,8 +158,7 @@ pipelines:
                                      re.MULTILINE):
             self.assertIn(name, LIBRARIES)
             copies[pathlib.Path(path)] = pathlib.Path(path)
-        copies |= {EDGE: "/kifa", self.folder / "kifa.pem": "/kifa.pem",
-                   self.folder / "kifa.key": "/kifa.key"}
+        copies[EDGE] = "/kifa"
         for source, target in copies.items():
             place = root / str(target).lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)

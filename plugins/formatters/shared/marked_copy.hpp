@@ -77,43 +77,55 @@ inline constexpr std::array<std::uint8_t, 32> kToFront = {
     0,    1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13,   14,   15,
     0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
 
-// The same without a step for each quote: eight bytes at once are spread by a table.
+#define KIFA_SSSE3 __attribute__((target("ssse3,popcnt")))
+
+// Writes the eight bytes at the front of `block`, with `inserted` before those that `marks` has.
+KIFA_SSSE3 inline void spread(__m128i block, unsigned marks, __m128i inserted, char* out) {
+  const __m128i from = load(kSpreading.from[marks].data());
+  const __m128i is_inserted = _mm_cmplt_epi8(from, _mm_setzero_si128());
+  store(out, _mm_or_si128(_mm_shuffle_epi8(block, from), _mm_and_si128(is_inserted, inserted)));
+}
+
+// The same for sixteen; returns how many `marks` there are.
+KIFA_SSSE3 inline unsigned spread_block(__m128i block, unsigned marks, __m128i inserted,
+                                        char* out) {
+  const unsigned low = marks & 0xFFU;
+  spread(block, low, inserted, out);
+  spread(_mm_srli_si128(block, 8), marks >> 8U, inserted,
+         out + 8 + static_cast<unsigned>(__builtin_popcount(low)));
+  return static_cast<unsigned>(__builtin_popcount(marks));
+}
+
+// The same without a step for each quote: eight bytes at once are spread by a table, also without
+// any mark, so that there is no branch that is taken every third time.
 template <class Rules>
-__attribute__((target("ssse3,popcnt"))) char* copy_marked_ssse3(const std::uint8_t*& at,
-                                                                const std::uint8_t* until,
-                                                                char* out) {
-  const std::uint8_t* const begin = at;
+KIFA_SSSE3 char* copy_marked_ssse3(const std::uint8_t*& at, const std::uint8_t* until, char* out) {
+  if (until - at < 16) {
+    return out;
+  }
   const __m128i inserted = _mm_set1_epi8(Rules::kInserted);
-  while (at != until) {
-    const auto left = static_cast<std::size_t>(until - at);
-    const std::size_t count = left < 16 ? left : 16;
-    __m128i block;
-    if (count == 16) {
-      block = load(at);
-    } else if (until - begin >= 16) {  // the last ones, read together with those before them
-      block = _mm_shuffle_epi8(load(until - 16), load(kToFront.data() + (16 - count)));
-    } else {
-      break;
+  const std::uint8_t* from = at;
+  for (; until - from >= 16; from += 16) {
+    const __m128i block = load(from);
+    if (bits(Rules::stops(block)) != 0) {
+      at = from;
+      return out;
     }
-    const unsigned used = 0xFFFFU >> (16 - count);
-    if ((bits(Rules::stops(block)) & used) != 0) {
-      break;
-    }
-    const unsigned marks = bits(Rules::marks(block)) & used;
-    // Also without marks: no branch that is taken every third time.
-    const __m128i low = load(kSpreading.from[marks & 0xFFU].data());
-    const __m128i high = load(kSpreading.from[marks >> 8U].data());
-    const unsigned low_marks = static_cast<unsigned>(__builtin_popcount(marks & 0xFFU));
-    store(out, _mm_or_si128(_mm_shuffle_epi8(block, low),
-                            _mm_and_si128(_mm_cmplt_epi8(low, _mm_setzero_si128()), inserted)));
-    store(out + 8 + low_marks,
-          _mm_or_si128(_mm_shuffle_epi8(_mm_srli_si128(block, 8), high),
-                       _mm_and_si128(_mm_cmplt_epi8(high, _mm_setzero_si128()), inserted)));
-    out += count + static_cast<unsigned>(__builtin_popcount(marks));
-    at += count;
+    out += 16 + spread_block(block, bits(Rules::marks(block)), inserted, out);
+  }
+  // The last ones are read together with those before them.
+  const auto left = static_cast<std::size_t>(until - from);
+  const __m128i block = _mm_shuffle_epi8(load(until - 16), load(kToFront.data() + (16 - left)));
+  const unsigned used = (1U << left) - 1;
+  at = from;
+  if ((bits(Rules::stops(block)) & used) == 0) {
+    at = until;
+    out += left + spread_block(block, bits(Rules::marks(block)) & used, inserted, out);
   }
   return out;
 }
+
+#undef KIFA_SSSE3
 
 inline const bool kHasSsse3 =
     __builtin_cpu_supports("ssse3") != 0 && __builtin_cpu_supports("popcnt") != 0;
