@@ -114,7 +114,7 @@ inline constexpr std::string_view kIdleTimeout = "idle_timeout";  // duration; 0
 inline constexpr std::string_view kRequired = "required";  // boolean; also SinkConfig.required
 inline constexpr std::string_view kQueue = "queue";        // size
 inline constexpr std::string_view kQueueRecords = "queue_records";  // integer; 0: off
-inline constexpr std::string_view kStopTimeout = "stop_timeout";  // duration
+inline constexpr std::string_view kStopTimeout = "stop_timeout";    // duration
 }  // namespace host_option
 
 // The plugin search path of a parsed file, needed before the catalog exists. Wrong entries become
