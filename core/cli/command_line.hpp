@@ -48,6 +48,11 @@ struct DeploymentFlags {
   Said<bool> compaction_enabled;
   Said<std::uint64_t> channel_capacity;  // records
   std::vector<std::string> plugin_paths;
+
+  [[nodiscard]] bool name_a_source() const {
+    return from_stdin.value || files.is_said() || tcp_addresses.is_said() ||
+           udp_addresses.is_said() || serial_devices.is_said();
+  }
 };
 
 struct DaemonCommand {

@@ -176,7 +176,11 @@ std::string as_json(const std::vector<Line>& lines) {
 
 int run(const ConfigCommand& command) {
   Origins origins;
-  const LoadResult loaded = load_layers(command.deployment, Purpose::check, origins);
+  DeploymentFlags flags = command.deployment;
+  // Without a source there is no pipeline; one that nobody asked for stands in, and is not shown.
+  const bool has_source = !flags.config.empty() || flags.name_a_source();
+  flags.from_stdin.value |= !has_source;
+  const LoadResult loaded = load_layers(flags, Purpose::check, origins);
   if (const auto* failure = std::get_if<LoadFailure>(&loaded)) {
     complain_verbatim(failure->text);
     return failure->exit_code;
@@ -187,7 +191,11 @@ int run(const ConfigCommand& command) {
   lines.add_flag("stop_timeout",
                  {.value = config::format_duration_ns(command.run.stop_timeout_ns.value),
                   .by = command.run.stop_timeout_ns.by});
-  lines.add_deployment(std::get<LoadedDeployment>(loaded).deployment);
+  config::Deployment deployment = std::get<LoadedDeployment>(loaded).deployment;
+  if (!has_source) {
+    deployment.pipelines.front().sources.clear();
+  }
+  lines.add_deployment(deployment);
   return print(command.json ? as_json(lines.lines()) : as_text(lines.lines()));
 }
 

@@ -21,8 +21,7 @@ Result<Command> finish_daemon(const DaemonTexts& texts) {
   if (!flags.config.empty()) {
     return command;  // what is missing is the file's
   }
-  if (!flags.from_stdin.value && !flags.files.is_said() && !flags.tcp_addresses.is_said() &&
-      !flags.udp_addresses.is_said() && !flags.serial_devices.is_said()) {
+  if (!flags.name_a_source()) {
     return Status(
         Code::invalid,
         "no source given: name at least one with --stdin, --file, --tcp, --udp or --serial");

@@ -119,6 +119,11 @@ class Layers(kifa_program.Case):
         self.assertIn(JOURNAL + "flush_mode: normal  (KIFA_FLUSH_MODE)\n", printed)
         self.assertIn(JOURNAL + "segment_size_mib: 16  (default)\n", printed)
 
+    def test_what_a_source_would_meet_is_told_without_one(self):
+        told = self.config("-d", "data", KIFA_FLUSH_MODE="normal")
+        self.assertEqual(told["pipelines.daemon.sinks.journal.flush_mode"]["value"], "normal")
+        self.assertEqual([name for name in told if ".sources." in name], [])
+
     def test_secrets_are_not_shown(self):
         plugins = os.path.join(kifa_program.build, "tests", "command-line-plugins")
         path = self.write("vault.yaml", "version: 1\nstore: {data_dir: d}\npipelines:\n  p:\n"
