@@ -22,7 +22,7 @@ namespace kifa::cli {
 [[nodiscard]] int run(const PluginListCommand& command);
 [[nodiscard]] int run(const PluginInfoCommand& command);
 [[nodiscard]] int run(const SchemaCommand& command);
-[[nodiscard]] int run(const ManualCommand& command);
+[[nodiscard]] int run(const ManualCommand& manual);
 [[nodiscard]] int run(const CompletionCommand& command);
 
 }  // namespace kifa::cli

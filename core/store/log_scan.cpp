@@ -128,6 +128,8 @@ class ForwardPass final {
           break;
         }
         accept(step);
+      } else if (is_closed_here()) {
+        end_here(false);
       } else if (is_covered(mark_.at)) {
         KIFA_TRY(pass_damage(scanner, step, limit));
       } else {
@@ -162,6 +164,14 @@ class ForwardPass final {
     const bool chained = !chain_known_ || step.header.chain == mark_.chain;
     return chained && step.header.first_lsn >= mark_.next_lsn.value &&
            step.header.first_event >= mark_.next_event;
+  }
+
+  // Whether the last writer has closed the store here and none has opened it since: before that one
+  // writes anything, it says durably that the store is open. Nothing can stand behind.
+  [[nodiscard]] bool is_closed_here() const {
+    const std::optional<StatusSlot>& status = scan_.status;
+    return status && status->state == StatusState::stopped && status->store_id == scan_.store_id &&
+           status->durable == mark_.at && scan_.clean;
   }
 
   // Whether anything says that the frame at `at` was durable.

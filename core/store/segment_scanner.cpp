@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t kPieceBytes = 1_MiB;
 constexpr std::uint64_t kAheadBytes = 2_MiB;
 constexpr std::uint64_t kTailBytes = 1_MiB + 256_KiB;  // the frames of a bulk are a little shorter
-constexpr std::uint64_t kSmallPieceBytes = 64_KiB;  // around a place that the disk refuses to read
+// The first piece, and one around a place that the disk refuses to read.
+constexpr std::uint64_t kSmallPieceBytes = 64_KiB;
 
 bool all_zero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
@@ -25,7 +26,8 @@ SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, std:
       header_(header),
       end_(std::min(end, header.segment_bytes)),
       ahead_(ahead),
-      buffer_(kPieceBytes, kBlockBytesMax) {}
+      buffer_(kPieceBytes, kBlockBytesMax),
+      piece_bytes_(kSmallPieceBytes) {}
 
 SegmentScanner::~SegmentScanner() {
   if (next_bytes_ != 0) {
@@ -89,13 +91,16 @@ ByteView SegmentScanner::fetch(std::uint64_t offset, std::uint64_t bytes) {
   buffer_from_ = 0;
   buffer_at_ = offset;
   buffer_bytes_ = 0;
-  std::uint64_t piece = std::min<std::uint64_t>(buffer_.size(), end_ - offset);
+  std::uint64_t piece = std::min(std::max(wanted, piece_bytes_), end_ - offset);
+  piece_bytes_ = std::min(piece_bytes_ * 4, kPieceBytes);
   Result<std::size_t> read = file_.read_at(buffer_.span().first(piece), offset);
-  if (!read) {
-    // The bad sector may lie behind what is needed; and a frame is given up for lost only after a
-    // second look.
-    piece = std::min(piece, std::max(kSmallPieceBytes, wanted));
-    read = file_.read_at(buffer_.span().first(piece), offset);
+  // The bad sector may lie behind what is needed; and a frame is given up for lost only after
+  // another look.
+  for (const std::uint64_t smaller : {std::max(kSmallPieceBytes, wanted), wanted}) {
+    if (!read) {
+      piece = std::min(piece, smaller);
+      read = file_.read_at(buffer_.span().first(piece), offset);
+    }
   }
   if (!read) {
     why_ = read.error().message();

@@ -65,6 +65,7 @@ class SegmentScanner final {
   std::size_t buffer_from_ = 0;  // where the bytes begin in the buffer
   std::uint64_t buffer_at_ = 0;  // and where they stand in the segment
   std::size_t buffer_bytes_ = 0;
+  std::uint64_t piece_bytes_;     // of the next piece: often the first ones say all
   io::AlignedBuffer next_;        // room for the end of the piece before, and the piece ahead
   std::uint64_t next_bytes_ = 0;  // asked for and not taken yet
   Result<std::size_t> next_read_ = std::size_t{0};

@@ -70,6 +70,11 @@ Status StatusFile::write(StatusSlot slot) {
   return file_->write_at(std::as_bytes(std::span(&slot, 1)), at, io::WriteMode::buffered).status();
 }
 
+Status StatusFile::write_durably(const StatusSlot& slot) {
+  KIFA_TRY(write(slot));
+  return file_->sync_data();
+}
+
 Status StatusFile::write_note(OpeningNote note) {
   note.crc = crc_of(note);
   const auto known = read_note(*file_);

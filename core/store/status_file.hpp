@@ -25,6 +25,8 @@ class StatusFile final {
 
   // Writes the next slot. `slot` is completed with sequence and checksum.
   Status write(StatusSlot slot);
+  // The same, durably.
+  Status write_durably(const StatusSlot& slot);
   // Makes `note`, completed with its checksum, the one that stands there, and durable. Does nothing
   // when it stands there already.
   Status write_note(OpeningNote note);

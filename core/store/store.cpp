@@ -200,6 +200,7 @@ class StoreImpl final : public Store {
   Result<std::vector<LogWriter::CarriedFrame>> read_uncovered(const LogScan& scan);
   [[nodiscard]] std::vector<LogSegment> segments_in_use(const LogScan& scan,
                                                         const LogMark& mark) const;
+  void say_open(const LogScan& scan, StatusFile& status_file);
   void leave_note(const LogScan& scan, const std::vector<LogWriter::CarriedFrame>& carry,
                   const StoreId& store_id, StatusFile& status_file);
   void make_maintenance(const LogScan& scan);
@@ -261,6 +262,7 @@ Status StoreImpl::start() {
   if (!status_file) {
     return status_file.error();
   }
+  say_open(*scan, *status_file);
   auto from = start_from(*scan);
   if (!from) {
     return from.error();
@@ -286,6 +288,22 @@ Status StoreImpl::start() {
     maintenance_->start();
   }
   return {};
+}
+
+// While STATUS says that the store is stopped, nobody looks behind the end that it names: that has
+// to be over before anything is written there.
+void StoreImpl::say_open(const LogScan& scan, StatusFile& status_file) {
+  if (!scan.status || scan.status->state != StatusState::stopped) {
+    return;
+  }
+  StatusSlot opening = *scan.status;
+  opening.state = StatusState::opening;
+  if (const Status said = status_file.write_durably(opening); !said) {
+    environment_.report(Severity::warning,
+                        fmt::format("{}/{} could not be written: {}; if the power fails before it "
+                                    "can, damage at the end of the log may go unnoticed",
+                                    options_.directory, kStatusFileName, said.message()));
+  }
 }
 
 // For whoever asks later what happened. The store works as well without it.

@@ -2,6 +2,8 @@
 #include <array>
 
 #include "core/store/format.hpp"
+#include "core/store/log_scan.hpp"
+#include "core/store/status_file.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 using namespace kifa;                  // NOLINT: a test
@@ -79,6 +81,51 @@ TEST_CASE("a lost record is never resurrected by a later one that reached the di
           std::vector<std::string>{"unsynced", "unsynced", "unsynced", "unsynced", "next"});
     CHECK((*reader)->stats()->gaps == 0);
   }
+}
+
+TEST_CASE("of a store that was closed nothing is read behind its end", "[store]") {
+  StoreFixture fixture;
+  fixture.options.segment_bytes = 16_MiB;
+  write_blocks(fixture, 10);
+  const std::uint64_t before = fixture.files.call_count(io::CallKind::read);
+  CHECK(read_all(*fixture.read()).payloads.size() == 10);
+  const std::uint64_t closed = fixture.files.call_count(io::CallKind::read) - before;
+  // One that was killed is read to its end: what stands there may prove that something is missing.
+  {
+    auto store = fixture.open();
+    REQUIRE(append_text(*store, "one more"));
+    const auto image = io::kill_after(fixture.files.trace(), fixture.files.event_count() - 1, 1);
+    const std::uint64_t from = image->call_count(io::CallKind::read);
+    auto reader = Reader::open("/store", *image);
+    REQUIRE(reader.has_value());
+    CHECK(read_all(**reader).payloads.size() == 11);
+    CHECK(image->call_count(io::CallKind::read) - from > closed + 10);
+    REQUIRE(store->close().is_ok());
+  }
+}
+
+TEST_CASE("before anything is written into a closed store it durably says that it is open",
+          "[store]") {
+  StoreFixture fixture;
+  write_blocks(fixture, 3);
+  REQUIRE((*read_status(fixture.files, "/store"))->state == StatusState::stopped);
+  const std::size_t closed_at = fixture.files.event_count();
+  auto store = fixture.open();
+  REQUIRE(append_text(*store, "one more"));
+  bool is_written = false;
+  for (std::size_t event = closed_at; event < fixture.files.event_count(); ++event) {
+    for (std::uint64_t choice = 0; choice < 4; ++choice) {
+      const auto cut = io::crash_after(fixture.files.trace(), event, choice);
+      auto scan = scan_log(*cut, {.directory = "/store"});
+      REQUIRE(scan.has_value());
+      if (scan->end.next_lsn > Lsn{4}) {
+        is_written = true;
+        CHECK(scan->status->state != StatusState::stopped);
+      }
+    }
+  }
+  CHECK(is_written);
+  REQUIRE(store->close().is_ok());
 }
 
 TEST_CASE("a bad sector in the middle costs the records in it and is told for ever [W22]",
