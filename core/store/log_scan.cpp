@@ -171,7 +171,7 @@ class ForwardPass final {
   [[nodiscard]] bool is_closed_here() const {
     const std::optional<StatusSlot>& status = scan_.status;
     return status && status->state == StatusState::stopped && status->store_id == scan_.store_id &&
-           status->durable == mark_.at && scan_.clean;
+           status->durable == mark_.at && is_last() && scan_.clean;
   }
 
   // Whether anything says that the frame at `at` was durable.

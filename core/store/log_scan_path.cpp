@@ -94,6 +94,17 @@ Status read_header(io::FileSystem& files, const LogScanOptions& options, std::ui
   return {};
 }
 
+// Whether the last writer has closed the store at the end that STATUS names, and no later segment
+// says otherwise (see ForwardPass::is_closed_here).
+bool is_closed_at(const StatusSlot& status, const Candidates& candidates) {
+  const auto newest = std::find_if(candidates.rbegin(), candidates.rend(), [](const auto& entry) {
+    return entry.second.found.has_value();
+  });
+  return status.state == StatusState::stopped && newest != candidates.rend() &&
+         newest->first == status.durable.segment &&
+         newest->second.found->header.store_id == status.store_id;
+}
+
 Status read_headers(io::FileSystem& files, const LogScanOptions& options,
                     const std::optional<StatusSlot>& status, Candidates& candidates) {
   std::map<std::uint64_t, std::uint64_t> named;  // number and epoch, by a successor
@@ -104,9 +115,12 @@ Status read_headers(io::FileSystem& files, const LogScanOptions& options,
       named[header.predecessor_number] = header.predecessor_epoch;
     }
   }
+  const bool is_closed = status && is_closed_at(*status, candidates);
   for (auto& [number, candidate] : candidates) {
-    // With a live writer, segments after its durable end are its own business.
-    if (candidate.found || (options.live_end && number > options.live_end->segment)) {
+    // With a live writer, segments after its durable end are its own business; behind one that has
+    // closed the store there are spares.
+    if (candidate.found || (options.live_end && number > options.live_end->segment) ||
+        (is_closed && number > status->durable.segment)) {
       continue;
     }
     RebuildHint hint{.was_named = status && number <= status->durable.segment};

@@ -182,10 +182,12 @@ TEST_CASE("a note that cannot be written costs nothing but the note", "[store][W
   const auto kind = GENERATE(io::CallKind::write, io::CallKind::sync_data);
   const bool is_note = kind == io::CallKind::write;
   fixture.options.disk_budget_bytes = 64_MiB;
-  fixture.files.add_fault(
-      {.kind = kind, .path_contains = "STATUS", .matches = [is_note](const io::CallInfo& call) {
-         return !is_note || call.offset == kOpeningNoteOffset;
-       }});
+  fixture.files.add_fault({.kind = kind,
+                           .path_contains = "STATUS",
+                           // The first sync says that the store is open.
+                           .matches = [is_note, syncs = 0](const io::CallInfo& call) mutable {
+                             return is_note ? call.offset == kOpeningNoteOffset : ++syncs == 2;
+                           }});
   fixture.reports.clear();
   use(fixture, fixture.files);
   REQUIRE(fixture.reports.size() == 1);
@@ -193,6 +195,17 @@ TEST_CASE("a note that cannot be written costs nothing but the note", "[store][W
   CHECK(read_all(*fixture.read()).payloads.size() == 2);
   use(fixture, fixture.files);
   CHECK(stats_of(fixture.files).disk_budget_bytes == 64_MiB);
+}
+
+TEST_CASE("a store opens although it cannot say so durably", "[store]") {
+  StoreFixture fixture;
+  use(fixture, fixture.files);
+  fixture.files.add_fault({.kind = io::CallKind::sync_data, .path_contains = "STATUS"});
+  fixture.reports.clear();
+  use(fixture, fixture.files);
+  REQUIRE(fixture.reports.size() == 1);
+  CHECK(fixture.reports[0].find("/store/STATUS could not be written") != std::string::npos);
+  CHECK(read_all(*fixture.read()).payloads.size() == 2);
 }
 
 TEST_CASE("an opening that has nothing new to note does not sync STATUS", "[store][W40]") {
