@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/cli/digest_sink.hpp"
 #include "core/cli/human.hpp"
@@ -16,6 +17,7 @@ using SortedJson = nlohmann::json;
 
 constexpr const char* kSeal = "seal";
 constexpr int kIndent = 2;
+constexpr int kDepthMax = 16;  // far more than a manifest has; the JSON library copies by recursion
 
 // One text for what is in `json`, however it was laid out.
 std::string sealed_text(SortedJson json) {
@@ -113,7 +115,13 @@ std::string manifest_json(const ExportManifest& manifest, const RecordChoice& ch
 
 Result<ExportManifest> manifest_from_json(std::string_view text) {
   try {
-    const SortedJson json = SortedJson::parse(text);
+    const SortedJson json = SortedJson::parse(
+        text, [](int depth, SortedJson::parse_event_t /*event*/, auto& /*value*/) {
+          if (depth > kDepthMax) {
+            throw std::runtime_error("it is nested too deeply");
+          }
+          return true;
+        });
     const std::uint64_t version = json.at("kifa_export").get<std::uint64_t>();
     if (version > kExportFormat) {
       return Status(Code::unsupported,

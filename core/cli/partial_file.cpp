@@ -81,6 +81,11 @@ Result<std::unique_ptr<PartialFile>> PartialFile::create(io::FileSystem& files,
                : entries.error();
   }
   for (const io::DirectoryEntry& entry : *entries) {
+    if (entry.name == name_in_folder(partial->path_) && entry.type != io::FileType::regular) {
+      return Status(Code::invalid, fmt::format("{} is a link or something else that is no file of "
+                                               "an export: remove it",
+                                               partial->path_));
+    }
     if (entry.type == io::FileType::regular && entry.name.starts_with('.') &&
         entry.name.ends_with(kSuffix)) {
       remove_stale(files, fmt::format("{}/{}", folder, entry.name));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/clock.hpp"
 #include "core/plugin/catalog.hpp"
@@ -37,7 +38,11 @@ Status probe(const config::ComponentConfig& config, const std::string& origin,
   if (!instance) {
     return instance.status();
   }
-  const plugin::AbiSettings settings(config.settings);
+  // Who runs may have written its addresses there.
+  std::vector<config::Setting> wanted = config.settings;
+  std::erase_if(
+      wanted, [](const config::Setting& setting) { return setting.name == "listen_address_file"; });
+  const plugin::AbiSettings settings(std::move(wanted));
   KIFA_TRY((*instance)->configure(settings.view()));
   if (const kifa_source& calls = *(*instance)->source(); calls.resume != nullptr) {
     kifa_error error = plugin::empty_error();

@@ -359,7 +359,14 @@ void DeploymentRunner::finish_reload() {
   reloading_ = false;
   for (Running& running : running_) {
     if (std::exchange(running.changes, false)) {
-      running.pipeline->settle_sources();
+      // One that ends, or has ended meanwhile, gets nothing new.
+      const bool is_ending =
+          running.done || running.stop_until != kNoTime || running.close_until != kNoTime;
+      if (is_ending) {
+        running.pipeline->drop_new_sources();
+      } else {
+        running.pipeline->settle_sources();
+      }
     }
     if (running.leaves && !running.abandoned) {
       running.pipeline->add_to(past_);

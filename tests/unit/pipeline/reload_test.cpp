@@ -156,6 +156,37 @@ TEST_CASE("a source that does not return is left behind by a reload, and others 
   CHECK(till.journal.payloads() == Strings{"one"});
 }
 
+TEST_CASE("a pipeline may end while a reload waits for another one", "[pipeline][reload]") {
+  Till till;
+  test::SourceScript slow;
+  test::SinkScript office_journal;
+  Gate in_poll;
+  Gate may_return;
+  slow.then([&](sdk::Emitter) {
+    in_poll.open();
+    may_return.wait();
+    return sdk::Status::again();
+  });
+  auto& office = till.plan.pipeline("office");
+  till.plan.source(office, "slow", &slow);
+  till.plan.sink(office, "journal", &office_journal);
+  till.wanted.pipelines.front().sources.pop_back();  // and no office
+  const auto runner = till.plan.runner();
+  std::thread device([&] {
+    in_poll.wait();
+    till.same.finish();
+    till.reload(*runner);
+    // Its last source has parted: the pipeline is done, and the reload is not.
+    wait_until([&] { return till.journal.heard.count("stop") == 1; });
+    may_return.open();
+    wait_until([&] { return till.plan.has_come_to(RunPhase::reloaded); });
+  });
+  CHECK(runner->run().is_ok());
+  device.join();
+  CHECK(till.old_one.script.heard.count("stop") == 1);
+  CHECK(office_journal.heard.count("stop") == 1);
+}
+
 TEST_CASE("a stop while a reload waits starts nothing new", "[pipeline][reload]") {
   Till till;
   Gate in_poll;
