@@ -334,16 +334,15 @@ void Catalog::displace(Content& content) {
   content.is_lost = true;
   content.is_seen = false;
   contents_.set_stale(content);
-  content.gone_since_ns = host_.now_mono_ns();
   expect_copies();
-  if (!facts) {
-    return;
+  if (facts) {
+    if (Content* fresh = create(std::string(content.base), path, *facts); fresh != nullptr) {
+      contents_.take_over(*fresh, std::move(file));
+      contents_.set_ready(*fresh);
+    }
   }
-  Content* fresh = create(content.base, path, *facts);
-  if (fresh != nullptr) {
-    contents_.take_over(*fresh, std::move(file));
-    contents_.set_ready(*fresh);
-  }
+  // Only now: where room has to be made for the new one, this one stays.
+  content.gone_since_ns = host_.now_mono_ns();
 }
 
 // ---- files with nothing known in them ----

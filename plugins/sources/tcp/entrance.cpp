@@ -132,6 +132,14 @@ bool Entrance::is_full() const {
   return connections_.size() + handshakes_.size() >= connections_max_;
 }
 
+// At the end there is no waiting any more: who waits at the door comes in beside those that have
+// ended, as far as descriptors are left.
+bool Entrance::is_full_at_last() const {
+  const std::size_t taken = connections_.size() + handshakes_.size();
+  return taken - connections_.settling() >= connections_max_ ||
+         taken >= connections_max_ + kDescriptorsForOthers / 2;
+}
+
 // The kernel keeps who comes meanwhile, and what they send.
 void Entrance::wait_for_place() {
   waits_for_place_ = true;
@@ -145,7 +153,7 @@ sdk::Status Entrance::let_in(const Listener& listener, int most, sdk::Emitter ou
       return {};
     }
     Acceptor::Peer peer;
-    switch (acceptor_.accept(listener, is_full(), peer)) {
+    switch (acceptor_.accept(listener, out.draining() ? is_full_at_last() : is_full(), peer)) {
       case Acceptor::Outcome::accepted:
         if (tls_ != nullptr && !listener.address().is_unix()) {
           refused_.add(static_cast<double>(handshakes_.begin(*tls_, std::move(peer))));

@@ -62,6 +62,7 @@ class Entrance final {
   void limit_connections();
   void listen(std::uint32_t events, bool is_new = false);
   [[nodiscard]] bool is_full() const;
+  [[nodiscard]] bool is_full_at_last() const;
   void wait_for_place();
   sdk::Status let_in(const Listener& listener, int most, sdk::Emitter out);
   void go_on(std::uint64_t number, sdk::Emitter out);

@@ -248,6 +248,27 @@ TEST_CASE("a second rotation that is under way when the first one is seen double
                numbered_lines("third", 1, 50)));
 }
 
+TEST_CASE("a file that is written anew when there may be no more files keeps its place",
+          "[plugins][file]") {
+  FileSource source;
+  source.set("max_files", "1");
+  source.folder.append("app.log", numbered("old", 1, 50));
+  source.start();
+  source.poll();
+  source.crash();
+  source.folder.copy("app.log", "app.log.1");
+  source.folder.truncate("app.log");
+  source.folder.append("app.log", numbered("new", 1, 80));
+  source.start();
+  source.poll();
+  source.poll_after(61 * kSecondNs);
+  // What was read is not read again, from wherever.
+  Lines sorted = source.lines;
+  std::ranges::sort(sorted);
+  CHECK(std::ranges::adjacent_find(sorted) == sorted.end());
+  CHECK(std::ranges::count(source.lines, "old 50") == 1);
+}
+
 TEST_CASE("a copy is not read, neither half made nor whole", "[plugins][file]") {
   FileSource source;
   source.set("include", source.folder.path("app*"));

@@ -199,6 +199,27 @@ TEST_CASE("who comes while ended connections wait for the store waits with them"
   CHECK(clients.back().receive().empty());
 }
 
+TEST_CASE("who waits at the door when kifa stops is taken in", "[plugins][tcp][W34]") {
+  TcpSource source(TcpSource::Texts{{"max_connections", "2"}});
+  source.require_start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back(source.address());
+    clients.back().end();
+  }
+  source.poll_until([&] { return source.ended() == 2; });
+  clients.emplace_back(source.address());
+  REQUIRE(clients.back().send("a sale\n"));
+  clients.back().end();
+  CHECK(source.poll() == KIFA_AGAIN);
+  CHECK(source.out.streams.size() == 2);
+  source.out.set_draining();
+  source.out.set_capacity(TcpSource::kRoom);
+  while (source.poll() != KIFA_END) {
+  }
+  CHECK(source.bytes_of(3) == "a sale\n");
+}
+
 TEST_CASE("who is not in `allow` is turned away", "[plugins][tcp][W35]") {
   TcpSource source(TcpSource::Texts{{"allow", "127.0.0.1,10.0.0.0/8"}});
   source.require_start();
