@@ -16,6 +16,8 @@ ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, Loa
       index_(index),
       highest_version_(loaded.highest_version),
       next_number_(loaded.highest_file_number + 1) {
+  // What is kept for a manifest that cannot be read goes with the next one, too.
+  superseded_ = loaded.is_fallback();
   Manifest manifest;
   manifest.version = 0;
   manifest.store_id = store_id;
@@ -23,7 +25,7 @@ ManifestKeeper::ManifestKeeper(io::FileSystem& files, std::string directory, Loa
     manifest = std::move(*loaded.manifest);
     next_number_ = std::max(next_number_, manifest.next_file_number);
     // Whatever an earlier writer has left for the version before goes with the next one.
-    superseded_ = !superseded_files(manifest, manifest, loaded.names).empty();
+    superseded_ = superseded_ || !superseded_files(manifest, manifest, loaded.names).empty();
   }
   current_ = std::make_shared<const Manifest>(std::move(manifest));
 }

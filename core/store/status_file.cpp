@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -19,11 +21,19 @@ Result<std::optional<StatusSlot>> read_slots(io::File& file) {
     return std::optional<StatusSlot>();  // what STATUS says is a help, never needed
   }
   std::optional<StatusSlot> newest;
+  bool is_one_spoiled = false;
   for (std::size_t at = 0; at < *read; at += kStatusSlotStride) {
-    const auto slot = decode_status_slot(ByteView(bytes).first(*read).subspan(at));
+    const ByteView stored = ByteView(bytes).first(*read).subspan(at);
+    const auto slot = decode_status_slot(stored);
+    is_one_spoiled |=
+        !slot && std::ranges::any_of(stored.first(std::min(stored.size(), sizeof(StatusSlot))),
+                                     [](std::byte byte) { return byte != std::byte{0}; });
     if (slot && (!newest || slot->sequence > newest->sequence)) {
       newest = slot;
     }
+  }
+  if (newest && newest->state == StatusState::stopped && is_one_spoiled) {
+    newest->state = StatusState::opening;  // the other one may have been newer
   }
   if (newest && newest->format_major != kFormatMajor) {
     return Status(

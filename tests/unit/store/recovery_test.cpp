@@ -135,6 +135,20 @@ TEST_CASE("before anything is written into a closed store it durably says that i
   REQUIRE(store->close().is_ok());
 }
 
+TEST_CASE("a store is not taken for closed when the other half of STATUS is spoiled", "[store]") {
+  StoreFixture fixture;
+  write_blocks(fixture, 3);
+  const auto closed = read_status(fixture.files, "/store");
+  REQUIRE((*closed)->state == StatusState::stopped);
+  const std::vector<std::byte> torn(64, std::byte{0x5A});
+  const std::uint64_t other = ((*closed)->sequence + 1) % 2 * kStatusSlotStride;
+  REQUIRE(fixture.files.damage("/store/STATUS", other, torn).is_ok());
+  const auto unsure = read_status(fixture.files, "/store");
+  CHECK((*unsure)->state == StatusState::opening);
+  CHECK((*unsure)->durable == (*closed)->durable);
+  CHECK(read_all(*fixture.read()).payloads.size() == 3);
+}
+
 TEST_CASE("a bad sector in the middle costs the records in it and is told for ever [W22]",
           "[store][W22]") {
   StoreFixture fixture;
