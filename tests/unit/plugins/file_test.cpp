@@ -295,6 +295,7 @@ TEST_CASE("a symbolic link is followed, also when it is turned to another file",
   source.folder.append("monday", "2\n");
   source.poll_after(kSecondNs);  // the kernel tells only of the link
   source.folder.append("tuesday", "3\n");
+  source.folder.set_age("tuesday", 100);  // the older one comes first, whatever the clock's grain
   source.folder.remove("current");
   source.folder.append("monday", "late\n");
   REQUIRE(::symlink("tuesday", source.folder.path("current").c_str()) == 0);
