@@ -6,6 +6,7 @@
 
 #include "tests/integration/generated_lines.hpp"
 #include "tests/integration/kifa_program.hpp"
+#include "tests/integration/rejecting_config.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/pseudo_terminal.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -164,15 +165,7 @@ TEST_CASE("a whole query of many records is right when it is turned around", "[a
 TEST_CASE("events have colours on a terminal only, or when asked for", "[asking]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
-  const std::string config = directory.file("reject.yaml");
-  write_file(config,
-             "version: 1\n"
-             "store: { data_dir: data }\n"
-             "pipelines:\n"
-             "  till:\n"
-             "    sources: { in: { type: stdin, framing: { type: newline, record_bytes_max: 64, "
-             "oversize: reject } } }\n"
-             "    sinks: { journal: { type: kifa } }\n");
+  const std::string config = write_rejecting_config(directory);
   REQUIRE(run_kifa({"run", config}, "a\n" + std::string(100, 'x') + "\nb\n").exit_code == 0);
   const std::vector<std::string> words = {"query", "-d", data, "--events"};
   const std::string plain = run_kifa(words).out;

@@ -7,6 +7,7 @@
 
 #include "tests/integration/generated_lines.hpp"
 #include "tests/integration/kifa_program.hpp"
+#include "tests/integration/rejecting_config.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -107,15 +108,7 @@ TEST_CASE("tail loses and repeats nothing while a daemon writes, is killed and c
 TEST_CASE("tail shows each event once, also those behind the last record", "[tail]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
-  const std::string config = directory.file("reject.yaml");
-  write_file(config,
-             "version: 1\n"
-             "store: { data_dir: data }\n"
-             "pipelines:\n"
-             "  till:\n"
-             "    sources: { in: { type: stdin, framing: { type: newline, record_bytes_max: 64, "
-             "oversize: reject } } }\n"
-             "    sinks: { journal: { type: kifa } }\n");
+  const std::string config = write_rejecting_config(directory);
   const std::string refused = std::string(100, 'x') + "\n";
   REQUIRE(run_kifa({"run", config}, "a\n" + refused).exit_code == 0);
   Process all(kifa({"tail", "-f", "-d", data, "--events"}));
