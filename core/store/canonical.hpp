@@ -23,7 +23,7 @@ void append_canonical(const Event& event, std::vector<std::byte>& to);
 // Computes the digest of a piece from its records and events in their order.
 //
 // Threads: confined; with `in_parallel` it hashes in a thread of its own.
-// Memory:  64 KiB, in parallel 512 KiB.
+// Memory:  64 KiB, in parallel 2 MiB.
 // Limits:  does not allocate per record.
 class PieceHasher final {
  public:

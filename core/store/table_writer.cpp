@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -25,6 +26,50 @@ template <class T>
 ByteView bytes_of(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
+
+// What one job compresses, of raw content. A thread that is woken for every block costs about as
+// much as the block's compression where the processor has to be woken too (in virtual machines).
+constexpr std::size_t kJobBytes = 512_KiB;
+
+// A block to which nothing is added any more.
+struct SealedBlock {
+  TableBlockHeader header;
+  TableIndexEntry entry;  // its sources
+  ByteBuffer raw, stored;
+  bool pays = false;  // to be compressed
+};
+
+// Blocks that are compressed in one job. Their memory is used again.
+class SealedBlocks final {
+ public:
+  SealedBlock& add() {
+    if (used_ == blocks_.size()) {
+      blocks_.emplace_back();
+    }
+    return blocks_[used_++];
+  }
+  [[nodiscard]] std::span<SealedBlock> all() { return std::span(blocks_).first(used_); }
+  [[nodiscard]] std::size_t raw_bytes() const {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < used_; ++i) {
+      bytes += blocks_[i].raw.size();
+    }
+    return bytes;
+  }
+  // Does not hold on to what single large records needed.
+  void clear() {
+    for (SealedBlock& block : all()) {
+      if (block.raw.capacity() > kTableBlockBytesMax) {
+        block = {};
+      }
+    }
+    used_ = 0;
+  }
+
+ private:
+  std::vector<SealedBlock> blocks_;
+  std::size_t used_ = 0;
+};
 
 // The sources of a table in the order in which they first came.
 class SourceList final {
@@ -105,12 +150,14 @@ class TableWriter::Impl final {
   [[nodiscard]] std::uint64_t next_event() const {
     return std::max(last_event_ + 1, options_.next_event);
   }
-  [[nodiscard]] std::uint64_t bytes_written() const { return output_->offset(); }
 
  private:
   Status make_room(std::size_t bytes);
   Status seal_block();
-  Status put_block();
+  Status compress_sealed();
+  void compress_some(BlockCodec& codec);
+  Status put_compressed();
+  Status put_blocks();
   Status write_block(TableBlockHeader& header, ByteView stored);
   void list_block(const TableBlockHeader& header, const TableIndexEntry& sources);
   void note_source(const RecordView& record);
@@ -125,13 +172,10 @@ class TableWriter::Impl final {
   bool finished_ = false;
   BlockBuilder builder_;
   BlockCodec codec_;
-  struct Sealed {  // a block that is being compressed
-    TableBlockHeader header;
-    TableIndexEntry entry;  // its sources
-    ByteBuffer raw, stored;
-    bool pays = false;  // to be compressed
-    bool waits = false;
-  } sealed_;
+  BlockCodec packing_codec_;  // of the thread that compresses
+  SealedBlocks sealed_;       // wait for being compressed
+  SealedBlocks compressed_;   // or being so
+  std::atomic<std::size_t> next_to_compress_ = 0;
   TableIndexEntry entry_;  // the sources of the block that is being gathered or taken over
   std::optional<TableBlockHeader> taken_over_;  // what is added stands in it
   const char* known_pipeline_ = nullptr;        // of the record before, in that block
@@ -247,22 +291,36 @@ void TableWriter::Impl::note_source(const RecordView& record) {
   entry_.sources[entry_.source_count++] = index;
 }
 
-// Nothing more goes into the block. In parallel it is compressed while the next one is gathered.
+// Nothing more goes into the block. In parallel it is compressed while the next ones are gathered.
 Status TableWriter::Impl::seal_block() {
-  KIFA_TRY(put_block());
-  sealed_.header = builder_.finish(sealed_.raw);
-  sealed_.entry = std::exchange(entry_, {});
-  sealed_.waits = true;
-  const auto compress = [this] {
-    sealed_.pays = options_.codec != TableCodec::none &&
-                   codec_.compress(options_.codec, sealed_.raw.view(), sealed_.stored);
-  };
-  if (packing_) {
-    packing_->start(compress);
-    return {};
+  SealedBlock& block = sealed_.add();
+  block.header = builder_.finish(block.raw);
+  block.entry = std::exchange(entry_, {});
+  if (!packing_) {
+    return put_blocks();
   }
-  compress();
-  return put_block();
+  return sealed_.raw_bytes() >= kJobBytes ? compress_sealed() : Status();
+}
+
+// Begins to compress what is sealed, behind what was compressed before.
+Status TableWriter::Impl::compress_sealed() {
+  KIFA_TRY(put_compressed());
+  std::swap(sealed_, compressed_);
+  next_to_compress_ = 0;
+  if (packing_) {
+    packing_->start([this] { compress_some(packing_codec_); });
+  }
+  return {};
+}
+
+// Until no block is left that nobody has begun with.
+void TableWriter::Impl::compress_some(BlockCodec& codec) {
+  const std::span<SealedBlock> blocks = compressed_.all();
+  for (std::size_t i = next_to_compress_++; i < blocks.size(); i = next_to_compress_++) {
+    SealedBlock& block = blocks[i];
+    block.pays = options_.codec != TableCodec::none &&
+                 codec.compress(options_.codec, block.raw.view(), block.stored);
+  }
 }
 
 // Puts the block at the end of what is written, which its header then says.
@@ -287,7 +345,7 @@ Status TableWriter::Impl::begin_block(const TableBlockHeader& header, ByteView s
   if (!builder_.empty()) {
     KIFA_TRY(seal_block());
   }
-  KIFA_TRY(put_block());
+  KIFA_TRY(put_blocks());
   taken_over_ = header;
   known_source_ = nullptr;
   return write_block(*taken_over_, stored);
@@ -300,21 +358,27 @@ Status TableWriter::Impl::end_block() {
   return {};
 }
 
-// Writes the block that was sealed last, if that is still to be done.
-Status TableWriter::Impl::put_block() {
-  if (!std::exchange(sealed_.waits, false)) {
-    return {};
-  }
+// Instead of waiting it compresses what the other thread has not come to.
+Status TableWriter::Impl::put_compressed() {
+  compress_some(codec_);
   if (packing_) {
     packing_->wait();
   }
-  TableBlockHeader& header = sealed_.header;
-  const ByteView content = sealed_.pays ? sealed_.stored.view() : sealed_.raw.view();
-  header.codec = sealed_.pays ? options_.codec : TableCodec::none;
-  header.stored_bytes = static_cast<std::uint32_t>(content.size());
-  KIFA_TRY(write_block(header, content));
-  list_block(header, sealed_.entry);
+  for (SealedBlock& block : compressed_.all()) {
+    const ByteView content = block.pays ? block.stored.view() : block.raw.view();
+    block.header.codec = block.pays ? options_.codec : TableCodec::none;
+    block.header.stored_bytes = static_cast<std::uint32_t>(content.size());
+    KIFA_TRY(write_block(block.header, content));
+    list_block(block.header, block.entry);
+  }
+  compressed_.clear();
   return {};
+}
+
+// Writes every block that is sealed.
+Status TableWriter::Impl::put_blocks() {
+  KIFA_TRY(compress_sealed());
+  return put_compressed();
 }
 
 Result<Piece> TableWriter::Impl::end_piece(Lsn last, std::uint64_t next_event,
@@ -409,7 +473,7 @@ Result<TableInfo> TableWriter::Impl::finish() {
   if (!builder_.empty()) {
     KIFA_TRY(seal_block());
   }
-  KIFA_TRY(put_block());
+  KIFA_TRY(put_blocks());
   KIFA_TRY(put_pages());
   KIFA_TRY(put_part(std::as_bytes(std::span(top_)), footer_.top));
   KIFA_TRY(put_part(std::as_bytes(std::span(pieces_)), footer_.pieces));
@@ -468,7 +532,5 @@ Status TableWriter::end_piece(const Piece& expected) {
 Result<TableInfo> TableWriter::finish() {
   return impl_->once([&] { return impl_->finish(); });
 }
-
-std::uint64_t TableWriter::bytes_written() const { return impl_->bytes_written(); }
 
 }  // namespace kifa::store

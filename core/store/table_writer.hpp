@@ -34,11 +34,10 @@ struct TableWriterOptions {
 //
 // Threads: confined.
 // Errors:  `invalid` when something is added out of order or does not fit, `corrupt` when a piece
-// is
-//          not the one expected or the disk gives back other bytes, and those of the file system.
-//          After any failure every call returns it; give the table up.
-// Limits:  about 2 MiB of memory and one record; kTableItemBytesMax for a record with its
-//          attributes or an event with its text.
+//          is not the one expected or the disk gives back other bytes, and those of the file
+//          system. After any failure every call returns it; give the table up.
+// Limits:  about 2 MiB of memory and one record, in parallel 8 MiB and two records;
+//          kTableItemBytesMax for a record with its attributes or an event with its text.
 class TableWriter final {
  public:
   [[nodiscard]] static Result<std::unique_ptr<TableWriter>> create(
@@ -64,9 +63,6 @@ class TableWriter final {
   Status end_piece(const Piece& expected);
   // All was added and the last piece was ended.
   Result<TableInfo> finish();
-
-  // So far, without what is still gathered in memory (at most two blocks).
-  [[nodiscard]] std::uint64_t bytes_written() const;
 
  private:
   class Impl;

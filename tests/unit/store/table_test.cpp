@@ -87,7 +87,7 @@ TEST_CASE("a table that threads have compressed and hashed is the same, byte for
   for (PieceContent& piece : pieces) {
     for (int i = 0; i < 300; ++i) {
       // Also longer than what the hasher gathers.
-      std::string payload(i == 150 ? 600'000 : random() % 5000, '\0');
+      std::string payload(i == 150 ? 1'200'000 : random() % 5000, '\0');
       std::ranges::generate(payload, [&] { return static_cast<char>(random() % 7); });
       piece.items.emplace_back(record_at(lsn++, std::move(payload)));
     }
