@@ -31,6 +31,25 @@ Result<bool> has_older(io::FileSystem& files, const std::string& target, bool ma
   return true;
 }
 
+// Whether the manifest's place is free, or has what a killed export has left there.
+Status check_manifest_place(io::FileSystem& files, const std::string& target, bool may_replace) {
+  const std::string path = manifest_path_of(target);
+  const auto info = files.info(path);
+  if (!info) {
+    return info.error().code() == Code::not_found ? Status() : info.error();
+  }
+  if (info->type != io::FileType::regular) {
+    return {Code::invalid,
+            fmt::format("{} is no file, and the manifest belongs there: move it away", path)};
+  }
+  if (may_replace || read_manifest(files, target)) {
+    return {};
+  }
+  return {Code::invalid, fmt::format("{} is no manifest of an export, and would be replaced: move "
+                                     "it away, or give --force",
+                                     path)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ExportFiles>> ExportFiles::create(io::FileSystem& files,
@@ -40,6 +59,7 @@ Result<std::unique_ptr<ExportFiles>> ExportFiles::create(io::FileSystem& files,
   if (!older) {
     return older.error();
   }
+  KIFA_TRY(check_manifest_place(files, target, may_replace));
   std::unique_ptr<ExportFiles> made(new ExportFiles(files, may_replace));
   auto data = PartialFile::create(files, target);
   if (!data) {

@@ -17,8 +17,9 @@ namespace kifa::cli {
 // beside a file that is not its own. After publish() returned ok both are on the disk.
 //
 // Threads: confined.
-// Errors:  invalid: the target is there and may not be replaced, or is no file. locked: another
-//          export to the same file.
+// Errors:  invalid: the target is there and may not be replaced, or is no file; or that is so of
+//          what stands in the manifest's place, where a manifest that is alone may always be
+//          replaced. locked: another export to the same file.
 class ExportFiles final {
  public:
   static Result<std::unique_ptr<ExportFiles>> create(io::FileSystem& files,

@@ -4,7 +4,9 @@
 
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stdexcept>
+#include <utility>
 
 #include "core/cli/digest_sink.hpp"
 #include "core/cli/human.hpp"
@@ -80,6 +82,29 @@ ExportManifest read_members(const SortedJson& json) {
   return manifest;
 }
 
+// A whole small file.
+Result<std::string> read_text(io::FileSystem& files, const std::string& path) {
+  const auto file = files.open(path, {.access = io::Access::read});
+  if (!file) {
+    return file.error();
+  }
+  const auto info = (*file)->info();
+  if (!info) {
+    return info.error();
+  }
+  if (info->bytes > kManifestBytesMax) {
+    return Status(Code::corrupt,
+                  fmt::format("it has {}; no manifest has so many", counted(info->bytes, "byte")));
+  }
+  std::string text(info->bytes, '\0');
+  const auto read = (*file)->read_at(std::as_writable_bytes(std::span(text)), 0);
+  if (!read) {
+    return read.error();
+  }
+  text.resize(*read);
+  return text;
+}
+
 }  // namespace
 
 std::string manifest_path_of(const std::string& file) { return file + ".manifest.json"; }
@@ -135,6 +160,19 @@ Result<ExportManifest> manifest_from_json(std::string_view text) {
   } catch (const std::exception& failure) {  // of the JSON library
     return not_a_manifest(failure.what());
   }
+}
+
+Result<ExportManifest> read_manifest(io::FileSystem& files, const std::string& file) {
+  const std::string path = manifest_path_of(file);
+  const auto text = read_text(files, path);
+  if (!text && text.error().code() == Code::not_found) {
+    return Status(Code::not_found,
+                  fmt::format("there is no {}: without its manifest nobody can tell whether {} is "
+                              "what was exported",
+                              path, file));
+  }
+  auto manifest = text ? manifest_from_json(*text) : Result<ExportManifest>(text.error());
+  return manifest ? std::move(manifest) : manifest.error().with_context(path);
 }
 
 }  // namespace kifa::cli

@@ -7,6 +7,7 @@
 
 #include "core/base/status.hpp"
 #include "core/cli/record_choice.hpp"
+#include "core/io/file_system.hpp"
 
 namespace kifa::cli {
 
@@ -50,5 +51,10 @@ struct ExportManifest {
 //
 // Errors: corrupt: no manifest, one that is damaged, or changed; unsupported: a newer format.
 [[nodiscard]] Result<ExportManifest> manifest_from_json(std::string_view text);
+
+// The manifest beside the export `file`.
+//
+// Errors: not_found: there is none; those of manifest_from_json and of the file system.
+[[nodiscard]] Result<ExportManifest> read_manifest(io::FileSystem& files, const std::string& file);
 
 }  // namespace kifa::cli

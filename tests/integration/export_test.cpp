@@ -218,6 +218,27 @@ TEST_CASE("an export replaces nothing unless it is told to", "[export]") {
   CHECK(checked(shop.path("all.json")) == 12);
 }
 
+TEST_CASE("an export replaces a manifest that is alone, and nothing else in its place",
+          "[export]") {
+  const Shop shop(10);
+  REQUIRE(shop.export_to("all.json").exit_code == 0);
+  std::filesystem::remove(shop.path("all.json"));  // as a kill between the two leaves it
+  REQUIRE(shop.export_to("all.json").exit_code == 0);
+  CHECK(checked(shop.path("all.json")) == 10);
+  const std::string place = shop.path("mine.json.manifest.json");
+  write_file(place, "{\"mine\": true}");
+  require_refusal(
+      shop.export_to("mine.json"), 64,
+      "mine.json.manifest.json is no manifest of an export, and would be replaced: move "
+      "it away, or give --force");
+  CHECK(read_file(place) == "{\"mine\": true}");
+  REQUIRE(shop.export_to("mine.json", {"--force"}).exit_code == 0);
+  CHECK(checked(shop.path("mine.json")) == 10);
+  std::filesystem::create_directory(shop.path("x.json.manifest.json"));
+  require_refusal(shop.export_to("x.json", {"--force"}), 64,
+                  "x.json.manifest.json is no file, and the manifest belongs there: move it away");
+}
+
 TEST_CASE("an export that cannot be says why and leaves nothing", "[export][W39]") {
   const Shop shop(10);
   require_refusal(shop.export_to("no/where.json"), 69, "there is no folder ");

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cli/export_manifest.hpp"
 #include "core/io/memory_file_system.hpp"
 #include "tests/support/catch.hpp"
 
@@ -28,12 +29,18 @@ std::vector<std::string> names_in(io::MemoryFileSystem& files) {
   return names;
 }
 
+std::string manifest_of(const std::string& data) {
+  ExportManifest manifest;
+  manifest.content_sha256 = data.substr(0, 3);
+  return manifest_json(manifest, {});
+}
+
 Status publish(io::FileSystem& files, const std::string& data, bool may_replace = false) {
   auto made = ExportFiles::create(files, kTarget, may_replace);
   KIFA_TRY(made.status());
   KIFA_TRY((*made)->data().append(data.substr(0, data.size() / 2)));
   KIFA_TRY((*made)->data().append(data.substr(data.size() / 2)));
-  return (*made)->publish("manifest of " + data.substr(0, 3));
+  return (*made)->publish(manifest_of(data));
 }
 
 // A file system with the folder, and perhaps an older export, all of it on the disk.
@@ -56,7 +63,7 @@ void check_visible(io::MemoryFileSystem& files, const std::string& older,
   const std::string manifest = text_of(files, kManifest);
   CHECK((data == older || data == newer));
   if (!data.empty() && !manifest.empty()) {
-    CHECK(manifest == "manifest of " + data.substr(0, 3));
+    CHECK(manifest == manifest_of(data));
   }
   for (const std::string& name : names_in(files)) {
     CHECK((name.starts_with(".") || name == "sales.json" || name == "sales.json.manifest.json"));
@@ -68,7 +75,7 @@ TEST_CASE("an export appears with its manifest, and leaves nothing else", "[cli]
   const std::string data(1'000'000, 'x');  // more than is gathered at once
   REQUIRE(publish(disk.files, data).is_ok());
   CHECK(text_of(disk.files, kTarget) == data);
-  CHECK(text_of(disk.files, kManifest) == "manifest of xxx");
+  CHECK(text_of(disk.files, kManifest) == manifest_of(data));
   CHECK(names_in(disk.files).size() == 2);
   const auto info = disk.files.info(kTarget);
   REQUIRE(info.has_value());
@@ -78,7 +85,7 @@ TEST_CASE("an export appears with its manifest, and leaves nothing else", "[cli]
   CHECK(text_of(disk.files, kTarget) == data);
   REQUIRE(publish(disk.files, "new", true).is_ok());
   CHECK(text_of(disk.files, kTarget) == "new");
-  CHECK(text_of(disk.files, kManifest) == "manifest of new");
+  CHECK(text_of(disk.files, kManifest) == manifest_of("new"));
 }
 
 TEST_CASE("what is not published is gone with its object", "[cli][export]") {
@@ -128,7 +135,7 @@ TEST_CASE("after a kill at any moment nothing partial is visible, and the next e
       const bool may_replace = !text_of(*killed, kTarget).empty();
       REQUIRE(publish(*killed, "next export", may_replace).is_ok());
       CHECK(names_in(*killed).size() == 2);
-      CHECK(text_of(*killed, kManifest) == "manifest of nex");
+      CHECK(text_of(*killed, kManifest) == manifest_of("next export"));
     }
   }
 }
@@ -148,7 +155,7 @@ TEST_CASE("after a power cut at any moment nothing partial is visible", "[cli][e
     }
     const io::CrashImage after = io::crash_after(trace, trace.events.size() - 1, 1);
     CHECK(text_of(*after, kTarget) == newer);
-    CHECK(text_of(*after, kManifest) == "manifest of new");
+    CHECK(text_of(*after, kManifest) == manifest_of(newer));
   }
 }
 
