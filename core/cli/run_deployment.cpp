@@ -153,6 +153,9 @@ class Run {
     log_->flush();
     if (!status) {
       complain(status.message());
+      if (!is_started_ && summary.records_acknowledged == 0) {
+        return exit_code(status.code());
+      }
     }
     tell_summary(loaded_.deployment, summary);
     return exit_code_after(status, summary, (*signals)->stop_signal());
@@ -167,6 +170,7 @@ class Run {
 
   LoadedDeployment loaded_;
   std::optional<LoadedDeployment> next_;  // of a reload that is under way
+  bool is_started_ = false;               // every source was tried
   const RunFlags& flags_;
   const Reload& reload_;
   const std::shared_ptr<observability::Log> log_;
@@ -221,6 +225,7 @@ void Run::enter(pipeline::RunPhase phase) {
       next_.reset();
       break;
     case pipeline::RunPhase::started:
+      is_started_ = true;
       break;
   }
   manager_.ready(status_text(loaded_.deployment));

@@ -35,6 +35,7 @@ void require_bad_config(const TemporaryDirectory& directory, const std::string& 
   for (const char* command : {"check", "run"}) {
     const Ending ending = run_kifa({command, path}, "a line\n");
     CHECK(ending.out.empty());
+    CHECK(ending.err.find("ingested") == std::string::npos);
     for (const std::string& word : words) {
       require_refusal(ending, 78, word);
     }
