@@ -142,6 +142,11 @@ bool Entrance::is_full_at_last() const {
 
 // The kernel keeps who comes meanwhile, and what they send.
 void Entrance::wait_for_place() {
+  notices_.tell(Notice::waits_for_store,
+                "devices wait to be let in: " + std::to_string(connections_.settling()) +
+                    " of the " + std::to_string(connections_max_) +
+                    " places are kept by connections that have ended, until the store has their "
+                    "records; when that lasts, the disk is too slow or max_connections too small");
   waits_for_place_ = true;
   listen(0);
 }

@@ -6,10 +6,11 @@
 
 namespace kifa::plugins::tcp_source {
 
-// Why a peer was turned away: a peer can ask a thousand times a second.
+// Why a peer was turned away or has to wait: a peer can ask a thousand times a second.
 enum class Notice : std::uint8_t {
   not_allowed,
   full,
+  waits_for_store,
   no_descriptor,
   no_room,
   not_proved,

@@ -186,6 +186,7 @@ TEST_CASE("who comes while ended connections wait for the store waits with them"
   CHECK(source.poll() == KIFA_AGAIN);
   CHECK(source.out.streams.size() == 2);
   CHECK_FALSE(source.is_ready());  // to be woken for a door that stays shut would be a busy loop
+  CHECK(source.warnings("devices wait to be let in: 2 of the 2 places are kept") == 1);
 
   // Each one that the store has settled makes place for one, in the order in which they came.
   for (std::uint64_t place = 1; place <= 2; ++place) {
