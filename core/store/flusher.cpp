@@ -95,6 +95,9 @@ class Flush final {
         full_ = taken_bytes_ >= plan_.payload_bytes_max;
         continue;
       }
+      if (step.found == Found::unreadable && !plan_.gives_up_refused) {
+        return refused(segment, step.why);
+      }
       const auto next = scanner.find_frame(mark_.at.offset + segment.header.block_bytes);
       const Lsn to = next ? Lsn{scanner.look(*next).header.first_lsn} : behind;
       lose(to, step.found == Found::unreadable ? step.why : "the frame is damaged");
@@ -103,9 +106,25 @@ class Flush final {
     return {};
   }
 
+  [[nodiscard]] Status refused(const LogSegment& segment, const std::string& why) const {
+    return {
+        Code::unavailable,
+        fmt::format("the disk does not give back {} at {}: {}; it is asked again before records "
+                    "are given up for lost",
+                    segment_path(directory_, segment.header.number), mark_.at.offset, why)};
+  }
+
   // LSNs that should be there and are not. Without any, a place of the log is damaged all the same.
   void lose(Lsn to, std::string why) {
     const bool any = to > mark_.next_lsn;
+    if (any && !outcome_.damages.empty()) {
+      Damage& before = outcome_.damages.back();
+      if (before.segment == mark_.at.segment && before.last_lost.next() == mark_.next_lsn) {
+        before.last_lost = {to.value - 1};
+        mark_.next_lsn = to;
+        return;
+      }
+    }
     outcome_.damages.push_back({.segment = mark_.at.segment,
                                 .offset = mark_.at.offset,
                                 .first_lost = any ? mark_.next_lsn : Lsn{},

@@ -27,6 +27,8 @@ struct FlushPlan {
   TableCodec codec = TableCodec::lz4;
   std::uint64_t payload_bytes_max = 0;  // it ends behind the frame that reaches this
   std::string table_path = {};
+  // What the disk refuses to read is lost. Otherwise the flush fails there, to be tried again.
+  bool gives_up_refused = false;
   bool in_parallel = false;  // reading ahead, hashing and compressing have threads, and 7 MiB
 };
 
@@ -44,8 +46,9 @@ struct FlushOutcome {
 // After run() the table is complete, but its name is not durable, and nothing refers to it.
 //
 // Threads: confined.
-// Errors:  those of the file system and of the table. A damaged frame is no error: what cannot be
-//          read is left out and reported, and the log file is kept.
+// Errors:  those of the file system and of the table; `unavailable`: the disk refuses to read a
+//          place of the log. A damaged frame is no error: what is damaged is left out and reported,
+//          and the log file is kept.
 // Memory:  a frame, and what TableWriter needs.
 class Flusher final {
  public:

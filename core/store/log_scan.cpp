@@ -480,6 +480,35 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
   return event;
 }
 
+std::vector<Damage> parts_not_in(std::span<const Damage> known, const Damage& damage) {
+  if (damage.first_lost.value == 0) {
+    const auto is_same = [&damage](const Damage& one) {
+      return one.segment == damage.segment && one.offset == damage.offset;
+    };
+    return std::ranges::any_of(known, is_same) ? std::vector<Damage>() : std::vector{damage};
+  }
+  std::vector<Damage> parts;
+  for (Lsn from = damage.first_lost; from <= damage.last_lost;) {
+    Lsn to = damage.last_lost;
+    Lsn known_to;  // from `from` on
+    for (const Damage& one : known) {
+      if (one.first_lost <= from && from <= one.last_lost) {
+        known_to = std::max(known_to, one.last_lost);
+      } else if (one.first_lost > from && one.first_lost <= to) {
+        to = {one.first_lost.value - 1};
+      }
+    }
+    if (known_to.value == 0) {
+      parts.push_back(damage);
+      parts.back().first_lost = from;
+      parts.back().last_lost = to;
+      known_to = to;
+    }
+    from = known_to.next();
+  }
+  return parts;
+}
+
 std::vector<std::string> side_damages_of(const LogScan& scan, std::string_view directory) {
   std::vector<std::string> texts;
   for (const DamagedFile& file : scan.manifest.damaged) {

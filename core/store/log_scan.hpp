@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct Damage {
   std::string why;
 };
 [[nodiscard]] Event gap_event_of(const Damage& damage, std::string_view directory);
+// What of a damage stands in none of `known`: ranges of LSNs, or the place if it has none.
+[[nodiscard]] std::vector<Damage> parts_not_in(std::span<const Damage> known, const Damage& damage);
 
 struct UncoveredFrame {
   Position at;

@@ -885,13 +885,10 @@ Status LogWriter::set_flush_mode(FlushMode mode) {
   return status;
 }
 
-void LogWriter::add_event(Event event) {
+void LogWriter::stop_taking(const Status& why) {
   const MutexLock lock(mutex_);
-  gather_event(std::move(event));
-  if (!threads_) {
-    do_all_work();
-  }
-  poke_helper();
+  fail(why);
+  deliver();
 }
 
 bool LogWriter::tick() {

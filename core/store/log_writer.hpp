@@ -78,8 +78,11 @@ class LogWriter final {
   Result<Lsn> append_durable(const BatchView& batch) KIFA_EXCLUDES(mutex_);
   Status flush(std::chrono::nanoseconds timeout) KIFA_EXCLUDES(mutex_);
   Status set_flush_mode(FlushMode mode) KIFA_EXCLUDES(mutex_);
-  // Adds an event of the store itself; it becomes durable with the next frame.
+  // Adds an event of the store itself; it becomes durable with the next frame. flush() waits for
+  // it.
   void add_event(Event event) KIFA_EXCLUDES(mutex_);
+  // Takes no more input and acknowledges nothing more, as after a failure of its own.
+  void stop_taking(const Status& why) KIFA_EXCLUDES(mutex_);
   bool tick() KIFA_EXCLUDES(mutex_);
   // Drains, writes the clean mark and stops the helpers. `quick` only syncs what is accepted.
   Status close(bool quick) KIFA_EXCLUDES(mutex_);
@@ -158,6 +161,7 @@ class LogWriter final {
   void gather_checkpoints(std::span<const Checkpoint> checkpoints) KIFA_REQUIRES(mutex_);
   void gather_clock_jump(std::int64_t now_unix_ns, std::int64_t wall_minus_boot_ns)
       KIFA_REQUIRES(mutex_);
+  void close_frame_before(std::size_t more, std::size_t limit) KIFA_REQUIRES(mutex_);
   void gather_event(Event event) KIFA_REQUIRES(mutex_);
   Frame& open_frame() KIFA_REQUIRES(mutex_);
   FramePtr new_frame() KIFA_REQUIRES(mutex_);

@@ -205,6 +205,14 @@ LogWriter::Frame& LogWriter::open_frame() {
   return *gathered_.back();
 }
 
+// Nothing more goes into the frame that is gathered when `more` would make it too large.
+void LogWriter::close_frame_before(std::size_t more, std::size_t limit) {
+  if (!gathered_.empty() && !gathered_.back()->closed && !gathered_.back()->builder.empty() &&
+      gathered_.back()->builder.frame_bytes() + more > limit) {
+    gathered_.back()->closed = true;
+  }
+}
+
 void LogWriter::gather_event(Event event) {
   event.text.resize(std::min(event.text.size(), kEventTextBytesMax));
   open_frame().builder.add_event(event);
@@ -265,14 +273,7 @@ void LogWriter::gather_unlocked(const BatchView& batch, std::size_t payload_byte
 // and events come with the last piece, behind all records that they speak of.
 void LogWriter::gather_pieces(const BatchView& batch, const BatchBytes& bytes,
                               std::int64_t wall_minus_boot_ns) {
-  const auto close_if_over = [this](std::size_t more,
-                                    std::size_t limit) KIFA_NO_THREAD_SAFETY_ANALYSIS {
-    if (!gathered_.empty() && !gathered_.back()->closed && !gathered_.back()->builder.empty() &&
-        gathered_.back()->builder.frame_bytes() + more > limit) {
-      gathered_.back()->closed = true;
-    }
-  };
-  close_if_over(bytes.frame, frame_target_bytes_);
+  close_frame_before(bytes.frame, frame_target_bytes_);
   if (bytes.frame + sizeof(FrameHeader) + 64 <= frame_bytes_max_) {
     if (threads_ && bytes.frame > kCopiedUnderLockBytes) {
       gather_unlocked(batch, bytes.payloads, wall_minus_boot_ns);
@@ -300,7 +301,7 @@ void LogWriter::gather_pieces(const BatchView& batch, const BatchBytes& bytes,
   }
   open_frame().builder.add_records(batch, from, batch.records.size(), payload_bytes,
                                    wall_minus_boot_ns);
-  close_if_over(side_bytes(batch), frame_bytes_max_);
+  close_frame_before(side_bytes(batch), frame_bytes_max_);
 }
 
 void LogWriter::gather(const BatchView& batch, const BatchBytes& bytes, DurableCallback callback,
@@ -370,6 +371,27 @@ Result<Lsn> LogWriter::append_durable(const BatchView& batch) {
     return waiter->receipt.status;
   }
   return waiter->receipt.first_lsn;
+}
+
+void LogWriter::add_event(Event event) {
+  const MutexLock lock(mutex_);
+  if (!failure_.is_ok()) {
+    return;
+  }
+  // There may be as many as there are damaged places: more than go into one frame.
+  close_frame_before(event_bytes(event), frame_target_bytes_);
+  gather_event(std::move(event));
+  Frame& frame = open_frame();
+  frame.pending.push_back({.callback = {},
+                           .waiter = nullptr,
+                           .end_index = frame.builder.record_count(),
+                           .record_count = 0});
+  ++accepted_appends_;
+  if (!threads_) {
+    do_all_work();
+    deliver();
+  }
+  poke_helper();
 }
 
 }  // namespace kifa::store

@@ -27,6 +27,8 @@ constexpr std::int64_t kBurstPollNs = kSecondNs / 10;
 constexpr std::int64_t kRetryFirstNs = kSecondNs;
 constexpr std::int64_t kRetryLastNs = 60 * kSecondNs;
 constexpr std::int64_t kRetentionEveryNs = 60 * kSecondNs;
+// With the waits between them 7 s: enough for a link that comes up again.
+constexpr std::uint32_t kRefusedFlushesMax = 3;
 constexpr std::chrono::seconds kFlushTimeout{10};
 // After a burst there may be more in the log than can be made into tables while somebody waits for
 // the end; it is as safe there, and goes on at the next open.
@@ -111,8 +113,15 @@ void Maintenance::on_change() {
 // ---- choosing what to do ----
 
 bool Maintenance::do_some_work() {
-  if (parts_.keeper.has_failed() || clock_.now_mono_ns() < retry_at_ns_ ||
-      parts_.pool.has_burst()) {
+  if (parts_.keeper.has_failed()) {
+    // No table will be made any more: before the log is full of what nobody can move, say so.
+    parts_.writer.stop_taking(
+        {Code::io, fmt::format("{} cannot change its manifest any more; open the store again, "
+                               "and look at its disk",
+                               directory_)});
+    return false;
+  }
+  if (clock_.now_mono_ns() < retry_at_ns_ || parts_.pool.has_burst()) {
     return false;
   }
   const std::shared_ptr<const Manifest> manifest = parts_.keeper.current();
@@ -208,7 +217,8 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
                  .store_id = manifest.store_id,
                  .previous_anchor = manifest.last_anchor,
                  .table_number = parts_.keeper.take_number(),
-                 .payload_bytes_max = kDirectBytes};
+                 .payload_bytes_max = kDirectBytes,
+                 .gives_up_refused = refused_flushes_ >= kRefusedFlushesMax};
   plan.in_parallel = parts_.environment.background_threads && waiting >= kParallelBytes;
   if (waiting >= kDirectBytes) {
     plan.level = 1;
@@ -223,13 +233,14 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
   };
   auto outcome = Flusher(files_, directory_, parts_.index).run(plan, checkpoints);
   if (!outcome) {
+    refused_flushes_ += outcome.error().code() == Code::unavailable ? 1 : 0;
     drop_numbers();
     return outcome.error();
   }
   const std::uint64_t table_bytes =
       outcome->edit.tables.empty() ? 0 : outcome->edit.tables.front().bytes;
-  Status status;
-  if (outcome->checkpoints_changed) {
+  Status status = tell_damages(outcome->damages);
+  if (status && outcome->checkpoints_changed) {
     checkpoints_number = parts_.keeper.take_number();
     const auto written =
         write_checkpoints(files_, directory_, manifest.store_id, checkpoints_number, checkpoints);
@@ -256,29 +267,32 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
     return status;
   }
   checkpoints_ = std::move(checkpoints);
-  report_damages(outcome->damages);
+  refused_flushes_ = 0;
   const MutexLock lock(mutex_);
   flushed_ = outcome->edit.flushed.mark;
   return {};
 }
 
-// What the log has lost since it was written; at the open it was still there.
-void Maintenance::report_damages(const std::vector<Damage>& damages) {
+// What the log has lost since it was written; at the open it was still there. Whoever misses the
+// records finds out why: the events are durable before a manifest does without the log.
+Status Maintenance::tell_damages(const std::vector<Damage>& damages) {
   for (const Damage& damage : damages) {
-    const auto is_same = [&damage](const Damage& known) {
-      return known.segment == damage.segment && known.offset == damage.offset;
-    };
-    if (std::ranges::any_of(known_damages_, is_same)) {
-      continue;
+    for (const Damage& part : parts_not_in(known_damages_, damage)) {
+      known_damages_.push_back(part);
+      const std::string segment = segment_path(directory_, part.segment);
+      ignore(files_.link(segment, segment + ".damaged"), "it may be there already");
+      Event event = gap_event_of(part, directory_);
+      parts_.environment.report(Severity::error, event.text);
+      event.observed_unix_ns = clock_.now_unix_ns();
+      parts_.writer.add_event(std::move(event));
     }
-    known_damages_.push_back(damage);
-    const std::string segment = segment_path(directory_, damage.segment);
-    ignore(files_.link(segment, segment + ".damaged"), "it may be there already");
-    Event event = gap_event_of(damage, directory_);
-    parts_.environment.report(Severity::error, event.text);
-    event.observed_unix_ns = clock_.now_unix_ns();
-    parts_.writer.add_event(std::move(event));
   }
+  // Without space in the log the events come when this flush has made some.
+  if (damages.empty() || !parts_.pool.has_backlog_room()) {
+    return {};
+  }
+  const Status durable = parts_.writer.flush(kFlushTimeout);
+  return durable.code() == Code::no_space ? Status() : durable;
 }
 
 Status Maintenance::compact(const Manifest& manifest, const CompactionPlan& plan) {

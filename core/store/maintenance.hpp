@@ -76,7 +76,7 @@ class Maintenance final {
   [[nodiscard]] bool settle_due() const;
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);
-  void report_damages(const std::vector<Damage>& damages);
+  Status tell_damages(const std::vector<Damage>& damages);
   [[nodiscard]] std::int64_t next_wake_ns(bool is_waiting);
   void run(const std::stop_token& stop);
 
@@ -93,6 +93,7 @@ class Maintenance final {
   std::int64_t last_edit_ns_ = 0;
   std::int64_t retry_at_ns_ = 0;
   std::int64_t retry_after_ns_ = 0;
+  std::uint32_t refused_flushes_ = 0;  // in a row, by a place that the disk does not read
   std::optional<std::int64_t> last_age_purge_boot_ns_;
   std::int64_t retention_at_ns_ = 0;
   std::uint64_t retention_version_ = 0;

@@ -48,6 +48,13 @@ void SegmentPool::add(std::uint64_t number) {
 
 Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string path = segment_path(options_.directory, number);
+  const std::string aside = path + ".damaged";
+  if (files_.info(aside)) {
+    if (has_budget_for_one()) {
+      return files_.remove(path);  // its bytes stay, for an expert: they must not be overwritten
+    }
+    KIFA_TRY(files_.remove(aside));
+  }
   bool is_wanted = false;
   {
     const MutexLock lock(mutex_);
@@ -179,6 +186,11 @@ void SegmentPool::hurry() {
 bool SegmentPool::fits_budget(std::uint64_t more) const {
   return options_.disk_budget_bytes == 0 ||
          file_bytes_ + more + used_segments_ * options_.segment_bytes <= options_.disk_budget_bytes;
+}
+
+bool SegmentPool::has_budget_for_one() const {
+  const MutexLock lock(mutex_);
+  return fits_budget(options_.segment_bytes);
 }
 
 std::size_t SegmentPool::wanted() const { return hurry_ ? kHurrySpares : 1; }

@@ -57,7 +57,7 @@ class SegmentPool final {
   void add(std::uint64_t number) KIFA_EXCLUDES(mutex_);
   // Renames a segment that nobody needs to the next number and takes it in; its old frames carry an
   // old number and epoch. With enough spares, or when its size is not the one wanted, it is
-  // removed.
+  // removed. What was put aside as NAME.damaged is not overwritten, unless the budget is used up.
   Status recycle(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
   // The same for a segment that was taken: the log is one segment shorter.
   Status give_back(std::uint64_t number, std::uint64_t bytes) KIFA_EXCLUDES(mutex_);
@@ -99,6 +99,7 @@ class SegmentPool final {
   [[nodiscard]] std::uint64_t reserve_bytes() const;
   Status name_spare(const std::string& path) KIFA_EXCLUDES(mutex_, naming_mutex_);
   [[nodiscard]] bool fits_budget(std::uint64_t more) const KIFA_REQUIRES(mutex_);
+  [[nodiscard]] bool has_budget_for_one() const KIFA_EXCLUDES(mutex_);
   void run(const std::stop_token& stop);
   [[nodiscard]] std::size_t wanted() const KIFA_REQUIRES(mutex_);
 
