@@ -258,24 +258,40 @@ struct EpochFrames {
   bool proves = false;  // one of them knows of a durable frame in this segment
 };
 
-std::map<std::uint64_t, EpochFrames> find_epochs(io::File& file, std::uint64_t number,
-                                                 std::uint64_t file_bytes) {
-  std::map<std::uint64_t, EpochFrames> epochs;
+using Epochs = std::map<std::uint64_t, EpochFrames>;
+
+// Counts the frames that begin in `bytes`, which stand at `at` of the segment.
+void count_frames(ByteView bytes, std::uint64_t at, std::uint64_t number, Epochs& epochs) {
+  for (std::size_t from = 0; from + sizeof(FrameHeader) <= bytes.size(); from += kBlockBytesMin) {
+    const auto header = load<FrameHeader>(bytes.data() + from);
+    const bool is_frame = header.magic == kFrameMagic &&
+                          header.header_crc == header_crc_of(header) && header.segment == number &&
+                          header.offset == at + from;
+    if (is_frame) {
+      EpochFrames& frames = epochs[header.epoch];
+      frames.first = frames.count++ == 0 ? header : frames.first;
+      frames.proves = frames.proves || header.durable.segment >= number;
+    }
+  }
+}
+
+Epochs find_epochs(io::File& file, std::uint64_t number, std::uint64_t segment_bytes) {
+  Epochs epochs;
   io::AlignedBuffer buffer(kPieceBytes, kBlockBytesMax);
-  for (std::uint64_t at = 0; at < file_bytes; at += kPieceBytes) {
-    const Result<std::size_t> read =
-        file.read_at(buffer.span().first(std::min(kPieceBytes, file_bytes - at)), at);
-    for (std::size_t in_piece = 0; read && in_piece + sizeof(FrameHeader) <= *read;
-         in_piece += kBlockBytesMin) {
-      const auto header = load<FrameHeader>(buffer.data() + in_piece);
-      const bool is_frame = header.magic == kFrameMagic &&
-                            header.header_crc == header_crc_of(header) &&
-                            header.segment == number && header.offset == at + in_piece;
-      if (is_frame) {
-        EpochFrames& frames = epochs[header.epoch];
-        frames.first = frames.count++ == 0 ? header : frames.first;
-        frames.proves = frames.proves || header.durable.segment >= number;
-      }
+  const auto read = [&](std::uint64_t at, std::uint64_t bytes) {
+    const MutableBytes piece = buffer.span().first(std::min(bytes, segment_bytes - at));
+    const Result<std::size_t> got = file.read_at(piece, at);
+    count_frames(piece.first(got.value_or(0)), at, number, epochs);
+    return got.has_value();
+  };
+  for (std::uint64_t at = 0; at < segment_bytes; at += kPieceBytes) {
+    if (read(at, kPieceBytes)) {
+      continue;
+    }
+    // What made the headers unreadable need not have cost the frames behind them.
+    const std::uint64_t end = std::min(at + kPieceBytes, segment_bytes);
+    for (std::uint64_t block = at; block < end; block += kBlockBytesMin) {
+      read(block, kBlockBytesMin);
     }
   }
   return epochs;
@@ -285,7 +301,8 @@ std::map<std::uint64_t, EpochFrames> find_epochs(io::File& file, std::uint64_t n
 // known.
 std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
                                           std::uint64_t file_bytes, const RebuildHint& hint) {
-  const auto epochs = find_epochs(file, number, file_bytes);
+  const std::uint64_t segment_bytes = std::min(file_bytes, kSegmentBytesMax);
+  const auto epochs = find_epochs(file, number, segment_bytes);
   const FrameHeader* first = nullptr;
   std::pair<bool, std::uint64_t> best{false, 0};
   for (const auto& [epoch, frames] : epochs) {
@@ -303,7 +320,7 @@ std::optional<FoundHeader> rebuild_header(io::File& file, std::uint64_t number,
   found.header.block_bytes = kBlockBytesMin;
   found.header.number = number;
   found.header.epoch = first->epoch;
-  found.header.segment_bytes = file_bytes;
+  found.header.segment_bytes = segment_bytes;
   found.header.first_lsn = first->first_lsn;
   found.header.first_event = first->first_event;
   found.header.predecessor_chain = first->chain;

@@ -112,6 +112,16 @@ void write_bulk(StoreFixture& fixture) {
   REQUIRE(store->close().is_ok());
 }
 
+// `count` records of a block each.
+void write_blocks(StoreFixture& fixture, int count) {
+  fixture.options.segment_bytes = 4_MiB;
+  const auto store = fixture.open();
+  for (int i = 0; i < count; ++i) {
+    REQUIRE(append_text(*store, "record " + std::to_string(i)));
+  }
+  REQUIRE(store->close().is_ok());
+}
+
 // What the scanner tells of the whole segment, a line a place.
 std::vector<std::string> walk(io::File& file, const SegmentHeader& header, JobThread* ahead) {
   SegmentScanner scanner(file, header, header.segment_bytes, ahead);
@@ -139,6 +149,12 @@ std::vector<std::string> walk(io::File& file, const SegmentHeader& header, JobTh
     at = *next;
   }
   return lines;
+}
+
+// How many lines of walk() tell of one that write_blocks() has written.
+std::ptrdiff_t records_among(const std::vector<std::string>& lines) {
+  return std::ranges::count_if(
+      lines, [](const std::string& line) { return line.find(" record ") != std::string::npos; });
 }
 
 }  // namespace
@@ -283,14 +299,7 @@ TEST_CASE("a frame whose table or header stands in a bad sector is unreadable", 
 
 TEST_CASE("around bad sectors little is read in vain, and all else is found", "[store][W22]") {
   StoreFixture fixture;
-  fixture.options.segment_bytes = 4_MiB;
-  {
-    const auto store = fixture.open();
-    for (int i = 0; i < 600; ++i) {  // a block each
-      REQUIRE(append_text(*store, "record " + std::to_string(i)));
-    }
-    REQUIRE(store->close().is_ok());
-  }
+  write_blocks(fixture, 600);
   const OneSegment segment(fixture);
   JobThread ahead("test-read");
   for (JobThread* thread : {static_cast<JobThread*>(nullptr), &ahead}) {
@@ -299,13 +308,24 @@ TEST_CASE("around bad sectors little is read in vain, and all else is found", "[
       const std::uint64_t at = kFirstFrame + first * 4096;
       PartlyBad partly(*segment.file, {{at, at + std::uint64_t{5} * 4096}});
       const auto lines = walk(partly, segment.header, thread);
-      CHECK(std::ranges::count_if(lines, [](const std::string& line) {
-              return line.find(" record ") != std::string::npos;
-            }) == 595);
+      CHECK(records_among(lines) == 595);
       // Each block twice; the pieces before them once: read as they come, or ahead.
       CHECK(partly.failures() <= std::size_t{2} * 5 + 2);
     }
   }
+}
+
+TEST_CASE("beside a bad sector, too, a block is given up only after another look", "[store]") {
+  StoreFixture fixture;
+  write_blocks(fixture, 600);
+  const OneSegment segment(fixture);
+  const auto block = [](std::uint64_t number) {
+    return Range{kFirstFrame + number * 4096, kFirstFrame + (number + 1) * 4096};
+  };
+  PartlyBad for_ever(*segment.file, {block(100)});
+  PartlyBad partly(for_ever, {block(103)}, 2);  // in the same piece, and once by itself
+  CHECK(records_among(walk(partly, segment.header, nullptr)) == 599);
+  CHECK(partly.failures() == 2);
 }
 
 TEST_CASE("what the disk refuses only once or twice is not lost", "[store]") {
@@ -325,4 +345,41 @@ TEST_CASE("what the disk refuses only once or twice is not lost", "[store]") {
   const std::uint64_t at = kFirstFrame + std::uint64_t{9} * 4096;
   PartlyBad twice(*segment.file, {{at, at + 4096}}, 2);
   CHECK(walk(twice, segment.header, nullptr) == expected);
+}
+
+TEST_CASE("frames behind headers that cannot be read make up for them", "[store][W22]") {
+  StoreFixture fixture;
+  fixture.options.segment_bytes = 1_MiB;
+  {
+    const auto store = fixture.open();
+    REQUIRE(append_text(*store, "one"));
+    REQUIRE(append_text(*store, "two"));
+    REQUIRE(store->close().is_ok());
+  }
+  const OneSegment segment(fixture);
+  PartlyBad partly(*segment.file, {{0, kFirstFrame}});
+  const auto found = find_segment_header(partly, 1, 1_MiB, RebuildHint{.was_named = true});
+  REQUIRE(found.has_value());
+  REQUIRE(found->has_value());
+  CHECK((*found)->rebuilt);
+  CHECK((*found)->header.epoch == segment.header.epoch);
+  CHECK((*found)->header.first_lsn == 1);
+}
+
+TEST_CASE("a file larger than any segment is not read to its end for a lost header", "[store]") {
+  StoreFixture fixture;
+  write_bulk(fixture);
+  const std::string path = "/store/" + segment_file_name(1);
+  const std::vector<std::byte> zeros(kFirstFrame);
+  REQUIRE(fixture.files.damage(path, 0, zeros).is_ok());
+  const auto file = fixture.files.open(path, {.access = io::Access::read_write});
+  REQUIRE(file.has_value());
+  constexpr std::uint64_t kForged = 8_GiB;
+  REQUIRE((*file)->resize(kForged).is_ok());
+  const std::uint64_t before = fixture.files.call_count(io::CallKind::read);
+  const auto found = find_segment_header(**file, 1, kForged, RebuildHint{.was_named = true});
+  REQUIRE(found.has_value());
+  REQUIRE(found->has_value());
+  CHECK((*found)->header.segment_bytes == kSegmentBytesMax);
+  CHECK(fixture.files.call_count(io::CallKind::read) - before < 1024 + 10);
 }
