@@ -231,7 +231,7 @@ class ForwardPass final {
     scan_.evidence = std::max(scan_.evidence, header.durable);
     durable_lsn_ = std::max(durable_lsn_, header.durable_lsn);
     trim_covered();
-    count_records(step.frame);
+    count_records(step);
     for (const Checkpoint& checkpoint : checkpoints_of(step.frame.view)) {
       scan_.checkpoints.apply(checkpoint);
     }
@@ -281,7 +281,8 @@ class ForwardPass final {
     }
   }
 
-  void count_records(const CheckedFrame& frame) {
+  void count_records(const SegmentScanner::Step& step) {
+    const CheckedFrame& frame = step.frame;
     const FrameHeader& header = frame.view.header;
     auto damaged = frame.damaged_records.begin();
     for (std::uint32_t i = 0; i < header.record_count; ++i) {
@@ -291,7 +292,7 @@ class ForwardPass final {
       if (damaged != frame.damaged_records.end() && *damaged == i) {
         ++damaged;
         mark_.next_lsn = lsn;
-        lose(mark_.at, lsn.next(), "the record is damaged");
+        lose(mark_.at, lsn.next(), step.refused ? step.why : "the record is damaged");
         continue;
       }
       ++mark_.totals.records;

@@ -353,14 +353,20 @@ void ReaderWalk::show_records(const SegmentScanner::Step& step, const BeforeReco
       return;
     }
     if (damaged != step.frame.damaged_records.end() && *damaged == i) {
-      ++damaged;
+      // A run of them is one gap, as in the event that a writer leaves of it.
+      std::uint64_t behind = record.lsn.value;
+      for (; damaged != step.frame.damaged_records.end() &&
+             frame.header.first_lsn + *damaged == behind;
+           ++damaged) {
+        ++behind;
+      }
       expected_ = record.lsn;
       lose({.segment = step.header.segment,
             .offset = step.offset,
             .first_lost = {},
             .last_lost = {},
-            .why = "the record is damaged"},
-           record.lsn.next());
+            .why = step.refused ? step.why : "the record is damaged"},
+           {behind});
       continue;
     }
     if (record.lsn < next_show_) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/base/status.hpp"
@@ -15,8 +16,10 @@ namespace kifa::store {
 // Reads the frames of one segment, past its page cache, in pieces of about a megabyte.
 //
 // Threads: confined.
-// Errors:  a read error is told apart from bytes that are no frame; neither is ever hidden.
-// Memory:  one frame, at least 1 MiB; with `ahead`, 7 MiB more.
+// Errors:  a read error is told apart from bytes that are no frame; neither is ever hidden. A block
+//          that the disk refuses costs what stands in it and not its whole frame, and is read again
+//          once: a disk takes many seconds for every refusal.
+// Memory:  one frame, at least 1 MiB; with `ahead`, 7 MiB more; some bytes for each refused block.
 class SegmentScanner final {
  public:
   // Nothing is read at or after `end`. With `ahead`, which must outlive the scanner, the next piece
@@ -32,7 +35,7 @@ class SegmentScanner final {
     salvageable,   // header, table and entries hold; some records do not
     damaged_body,  // a frame of known length whose contents do not hold
     nothing,       // no frame begins here
-    unreadable,    // the disk refused
+    unreadable,    // the disk refused, and too much for anything to be saved
   };
   struct Step {
     Found found = Found::nothing;
@@ -40,7 +43,8 @@ class SegmentScanner final {
     std::uint64_t next_offset = 0;  // where the next frame would begin; for a known length
     FrameHeader header;             // unless nothing or unreadable
     CheckedFrame frame;             // for frame and salvageable; views valid until the next call
-    std::string why;                // for unreadable: the disk's words
+    bool refused = false;           // the disk refused some of it, or all of it (unreadable)
+    std::string why;                // if refused: the disk's words
   };
 
   // What stands at `offset`.
@@ -54,6 +58,12 @@ class SegmentScanner final {
   // The bytes from `offset`, at least `bytes` of them if the segment has so many; empty:
   // unreadable.
   ByteView fetch(std::uint64_t offset, std::uint64_t bytes);
+  // The same block by block, with zeros where the disk refuses.
+  ByteView fetch_blocks(std::uint64_t offset, std::uint64_t bytes);
+  void make_room(std::uint64_t offset, std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t next_piece(std::uint64_t offset, std::uint64_t wanted);
+  void note_failure(std::uint64_t from, std::uint64_t bytes);
+  [[nodiscard]] bool is_refused(std::uint64_t offset, std::uint64_t bytes) const;
   void read_ahead();
   bool take_ahead(std::uint64_t offset, std::uint64_t bytes);
 
@@ -69,6 +79,10 @@ class SegmentScanner final {
   io::AlignedBuffer next_;        // room for the end of the piece before, and the piece ahead
   std::uint64_t next_bytes_ = 0;  // asked for and not taken yet
   Result<std::size_t> next_read_ = std::size_t{0};
+  // The piece that could not be read last: nothing is read ahead in it.
+  std::uint64_t failed_from_ = 0;
+  std::uint64_t failed_until_ = 0;
+  std::set<std::uint64_t> refused_;  // blocks that were read twice in vain
   std::string why_;
 };
 

@@ -178,6 +178,61 @@ TEST_CASE("a bad sector in the middle costs the records in it and is told for ev
   CHECK(fixture.files.info(segment(1) + ".damaged").has_value());
 }
 
+TEST_CASE("a sector that cannot be read costs the records in it, not the bulk around it [W22]",
+          "[store][W22]") {
+  StoreFixture fixture;
+  constexpr std::size_t kCount = 200;
+  constexpr std::size_t kBytes = 3000;
+  fixture.options.segment_bytes = 4_MiB;  // then they are one frame
+  {
+    auto store = fixture.open();
+    const std::string payload(kBytes, 'b');
+    std::vector<RecordView> records(kCount);
+    for (RecordView& record : records) {
+      record.payload = as_byte_view(payload);
+    }
+    REQUIRE(store
+                ->append_durable({.pipeline = "p",
+                                  .source = "s",
+                                  .records = records,
+                                  .checkpoints = {},
+                                  .events = {}})
+                .has_value());
+    REQUIRE(append_text(*store, "behind").value() == Lsn{kCount + 1});
+    REQUIRE(store->close().is_ok());
+  }
+  constexpr std::uint64_t kBad = kFirstFrame + std::uint64_t{70} * 4096;
+  fixture.files.add_fault({.kind = io::CallKind::read,
+                           .path_contains = segment_file_name(1),
+                           .matches =
+                               [](const io::CallInfo& call) {
+                                 return call.offset < kBad + 4096 &&
+                                        call.offset + call.bytes > kBad;
+                               },
+                           .is_lasting = true});
+  const Lsn first_lost{1 + (kBad - kFirstFrame - sizeof(FrameHeader)) / kBytes};
+  const auto check = [&](const Contents& contents, std::size_t more) {
+    REQUIRE(contents.events.size() == 1);
+    const Event& gap = contents.events[0];
+    CHECK(gap.kind == EventKind::gap);
+    CHECK(gap.first_lost.value == first_lost.value);
+    CHECK(gap.last_lost.value == first_lost.value + 1);
+    CHECK(gap.text.find("Input/output error") != std::string::npos);
+    CHECK(contents.payloads.size() == kCount - 2 + 1 + more);
+    CHECK(std::ranges::count(contents.lsns, first_lost) == 0);
+  };
+  check(read_all(*fixture.read()), 0);
+  // A disk takes many seconds for each.
+  CHECK(fixture.files.faults_fired() <= 8);
+  for (std::size_t round = 1; round <= 3; ++round) {
+    auto store = fixture.open();
+    REQUIRE(append_text(*store, "later").value().value == kCount + 1 + round);
+    REQUIRE(store->close().is_ok());
+    check(read_all(*fixture.read()), round);
+  }
+  CHECK(fixture.read()->stats()->lost_records == 2);
+}
+
 TEST_CASE("on_corruption: refuse leaves a damaged store alone and says where it is damaged",
           "[store]") {
   StoreFixture fixture;
