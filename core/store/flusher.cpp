@@ -87,6 +87,9 @@ class Flush final {
     epoch_ = segment.header.epoch;
     while (mark_.at.offset < segment.end && !full_) {
       SegmentScanner::Step step = scanner.look(mark_.at.offset);
+      if (step.refused && step.found != Found::frame && !plan_.gives_up_refused) {
+        return refused(segment, step.why);
+      }
       const bool readable = step.found == Found::frame || step.found == Found::salvageable;
       if (readable && step.header.first_lsn >= mark_.next_lsn.value) {
         KIFA_TRY(take(step));
@@ -94,9 +97,6 @@ class Flush final {
         mark_.chain = step.header.header_crc;
         full_ = taken_bytes_ >= plan_.payload_bytes_max;
         continue;
-      }
-      if (step.found == Found::unreadable && !plan_.gives_up_refused) {
-        return refused(segment, step.why);
       }
       const auto next = scanner.find_frame(mark_.at.offset + segment.header.block_bytes);
       const Lsn to = next ? Lsn{scanner.look(*next).header.first_lsn} : behind;
@@ -201,7 +201,7 @@ class Flush final {
       }
       if (damaged != step.frame.damaged_records.end() && *damaged == i) {
         ++damaged;
-        lose(record.lsn.next(), "the record is damaged");
+        lose(record.lsn.next(), step.refused ? step.why : "the record is damaged");
         continue;
       }
       record.observed_unix_ns = entry.observed_unix_ns;

@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <ranges>
+#include <set>
 
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/cursors.hpp"
@@ -49,13 +50,15 @@ Status list_files(io::FileSystem& files, const std::string& directory, LogScan& 
   if (!entries) {
     return entries.error();
   }
+  std::set<io::FileId> seen;
   for (const io::DirectoryEntry& entry : *entries) {
     if (entry.type == io::FileType::regular) {
       const auto info = files.info(fmt::format("{}/{}", directory, entry.name));
       if (!info && info.error().code() != Code::not_found) {
         return info.error();  // a segment of unknown size must not pass for a spare
       }
-      scan.file_bytes += info ? info->bytes : 0;
+      // What is put aside may have its first name still.
+      scan.file_bytes += info && seen.insert(info->id).second ? info->bytes : 0;
       scan.has_reserve = scan.has_reserve || entry.name == kReserveFileName;
       if (const auto number = segment_number_of(entry.name)) {
         candidates[*number].bytes = info ? info->bytes : 0;

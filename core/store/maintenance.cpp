@@ -57,6 +57,20 @@ CompactionPolicy compaction_policy_of(const StoreOptions& options) {
   return policy;
 }
 
+bool has_retention(const StoreOptions& options) {
+  return options.retention_age.count() != 0 || options.retention_bytes != 0 ||
+         options.retention_records != 0;
+}
+
+// Retention takes whole tables: in a small store they have to be small.
+std::uint64_t table_payload_max_of(const StoreOptions& options) {
+  std::uint64_t bytes = kDirectBytes;
+  for (const std::uint64_t kept : {options.disk_budget_bytes, options.retention_bytes}) {
+    bytes = kept == 0 ? bytes : std::min(bytes, kept / 8);
+  }
+  return std::max<std::uint64_t>(bytes, 1_MiB);
+}
+
 std::string table_path(const std::string& directory, std::uint64_t number) {
   return fmt::format("{}/{}", directory, table_file_name(number));
 }
@@ -70,6 +84,7 @@ Maintenance::Maintenance(Parts parts, CheckpointMap flushed_checkpoints)
       directory_(parts_.options.directory),
       flush_segments_(flush_segments_of(parts_.options)),
       compaction_(compaction_policy_of(parts_.options)),
+      table_payload_max_(table_payload_max_of(parts_.options)),
       first_clock_(parts_.first_clock),
       checkpoints_(std::move(flushed_checkpoints)),
       known_damages_(parts_.known_damages),
@@ -130,7 +145,11 @@ bool Maintenance::do_some_work() {
     return settled("flushing the log", flush(*manifest, mark));
   }
   if (const auto answer = purge_due(*manifest)) {
-    return settled("retention", purge(*manifest, *answer));
+    const Status purged = purge(*manifest, *answer);
+    if (!purged) {
+      retention_at_ns_ = 0;  // as soon as anything is tried again
+    }
+    return settled("retention", purged);
   }
   if (const auto plan = next_compaction(*manifest)) {
     return settled("compaction", compact(*manifest, *plan));
@@ -168,12 +187,14 @@ bool Maintenance::flush_due(const Manifest& manifest, const LogMark& mark) const
     return false;
   }
   const std::size_t segments = parts_.index.between(from.at, mark.at).size();
-  // Out of space, whole segments can be had back.
-  const bool is_short =
-      !parts_.pool.has_backlog_room() || parts_.pool.failure().code() == Code::no_space;
+  // Out of space, whole segments can be had back; and when the newest records are in a table, older
+  // ones may go.
+  const bool has_no_space = parts_.pool.failure().code() == Code::no_space;
+  const bool is_short = !parts_.pool.has_backlog_room() || has_no_space;
   return mark.totals.payload_bytes - from.totals.payload_bytes >=
              parts_.options.memtable_flush_bytes ||
-         segments >= flush_segments_ || (is_short && segments > 1);
+         segments >= flush_segments_ || (is_short && segments > 1) ||
+         (has_no_space && has_retention(parts_.options));
 }
 
 bool Maintenance::settle_due() const {
@@ -217,7 +238,7 @@ Status Maintenance::flush(const Manifest& manifest, const LogMark& mark) {
                  .store_id = manifest.store_id,
                  .previous_anchor = manifest.last_anchor,
                  .table_number = parts_.keeper.take_number(),
-                 .payload_bytes_max = kDirectBytes,
+                 .payload_bytes_max = table_payload_max_,
                  .gives_up_refused = refused_flushes_ >= kRefusedFlushesMax};
   plan.in_parallel = parts_.environment.background_threads && waiting >= kParallelBytes;
   if (waiting >= kDirectBytes) {
@@ -339,9 +360,7 @@ ClockFacts Maintenance::clock_facts() const {
 std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) {
   const StoreOptions& options = parts_.options;
   const std::int64_t now = clock_.now_mono_ns();
-  if ((options.retention_age.count() == 0 && options.retention_bytes == 0 &&
-       options.retention_records == 0) ||
-      manifest.tables.empty() ||
+  if (!has_retention(options) || manifest.tables.empty() ||
       (now < retention_at_ns_ && manifest.version == retention_version_)) {
     return std::nullopt;
   }
@@ -377,34 +396,54 @@ std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) 
   return answer.tables == 0 ? std::nullopt : std::optional(answer);
 }
 
-// The event stands in the log before the tables go: whoever misses the records finds out why.
+// The event stands in the log before the tables go: whoever misses the records finds out why. Only
+// where the log has no space, which the purge is about to make, it comes behind; what is purged the
+// manifest says as well.
 Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answer) {
   PurgeEdit edit;
-  std::uint64_t records = 0;
   for (std::size_t i = 0; i < answer.tables; ++i) {
     edit.tables.push_back(manifest.tables[i].number);
-    records += manifest.tables[i].records;
   }
-  const Lsn first = manifest.tables.front().first;
-  const Lsn last = manifest.tables[answer.tables - 1].last;
+  tell_purge(std::span(manifest.tables).first(answer.tables), answer.is_for_age);
+  if (parts_.pool.has_backlog_room()) {
+    const Status durable = parts_.writer.flush(kFlushTimeout);
+    if (!durable && durable.code() != Code::no_space) {
+      return durable;
+    }
+  }
+  KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));
+  if (answer.is_for_age) {
+    last_age_purge_boot_ns_ = clock_.now_boot_ns();
+  }
+  return {};
+}
+
+// What an attempt that failed has told of is not told again.
+void Maintenance::tell_purge(std::span<const TableInfo> tables, bool is_for_age) {
+  std::uint64_t records = 0;
+  Lsn first;
+  for (const TableInfo& table : tables) {
+    if (table.first > purge_told_) {
+      first = first.value == 0 ? table.first : first;
+      records += table.records;
+    }
+  }
+  if (first.value == 0) {
+    return;
+  }
+  const Lsn last = tables.back().last;
+  purge_told_ = last;
   Event event;
   event.kind = EventKind::purge;
   event.observed_unix_ns = clock_.now_unix_ns();
   event.first_lost = first;
   event.last_lost = last;
   event.records = records;
-  event.text =
-      fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
-                  answer.is_for_age ? "older than the age that is kept" : "more than is kept");
+  event.text = fmt::format("retention removes LSN {} to {}, {}", first.value, last.value,
+                           is_for_age ? "older than the age that is kept" : "more than is kept");
   if (!mutant_is(Mutant::purge_not_told)) {
     parts_.writer.add_event(std::move(event));
   }
-  KIFA_TRY(parts_.writer.flush(kFlushTimeout));
-  KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));
-  if (answer.is_for_age) {
-    last_age_purge_boot_ns_ = clock_.now_boot_ns();
-  }
-  return {};
 }
 
 // ---- the thread ----
@@ -418,7 +457,8 @@ std::int64_t Maintenance::next_wake_ns(bool is_waiting) {
     return now + kBurstPollNs;
   }
   std::int64_t wake = parts_.keeper.has_superseded() ? last_edit_ns_ + kSettleAfterNs : kNever;
-  if (parts_.options.retention_age.count() != 0 && !parts_.keeper.current()->tables.empty()) {
+  // Records grow older, and holds end.
+  if (has_retention(parts_.options) && !parts_.keeper.current()->tables.empty()) {
     wake = std::min(wake, std::max(retention_at_ns_, now + kSecondNs));
   }
   return wake;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +77,7 @@ class Maintenance final {
   [[nodiscard]] bool settle_due() const;
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);
+  void tell_purge(std::span<const TableInfo> tables, bool is_for_age);
   Status tell_damages(const std::vector<Damage>& damages);
   [[nodiscard]] std::int64_t next_wake_ns(bool is_waiting);
   void run(const std::stop_token& stop);
@@ -86,6 +88,7 @@ class Maintenance final {
   const std::string directory_;
   const std::uint64_t flush_segments_;
   const CompactionPolicy compaction_;
+  const std::uint64_t table_payload_max_;  // of one flush
   TrustedClock first_clock_;   // what is believed until an edit says more
   CheckpointMap checkpoints_;  // of what is flushed
   std::vector<Damage> known_damages_;
@@ -93,6 +96,7 @@ class Maintenance final {
   std::int64_t last_edit_ns_ = 0;
   std::int64_t retry_at_ns_ = 0;
   std::int64_t retry_after_ns_ = 0;
+  Lsn purge_told_;                     // up to here there are purge events
   std::uint32_t refused_flushes_ = 0;  // in a row, by a place that the disk does not read
   std::optional<std::int64_t> last_age_purge_boot_ns_;
   std::int64_t retention_at_ns_ = 0;

@@ -37,6 +37,7 @@ SegmentPool::SegmentPool(io::FileSystem& files, Options options)
       next_number_(options_.next_number),
       file_bytes_(options_.file_bytes),
       used_segments_(options_.used_segments),
+      other_size_bytes_(options_.other_size_bytes),
       has_reserve_(options_.has_reserve) {}
 
 SegmentPool::~SegmentPool() { stop(); }
@@ -51,7 +52,7 @@ Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string aside = path + ".damaged";
   if (files_.info(aside)) {
     if (has_budget_for_one()) {
-      return files_.remove(path);  // its bytes stay, for an expert: they must not be overwritten
+      return files_.remove(path);  // its bytes stay for an expert, and must not be overwritten
     }
     KIFA_TRY(files_.remove(aside));
   }
@@ -96,6 +97,7 @@ Status SegmentPool::give_back(std::uint64_t number, std::uint64_t bytes) {
   {
     const MutexLock lock(mutex_);
     used_segments_ -= used_segments_ > 0 ? 1 : 0;
+    other_size_bytes_ -= bytes == options_.segment_bytes ? 0 : std::min(bytes, other_size_bytes_);
   }
   const Status status = recycle(number, bytes);
   if (on_change_) {
@@ -147,7 +149,8 @@ bool SegmentPool::has_burst() const {
   const MutexLock lock(mutex_);
   const std::uint64_t left =
       std::max<std::uint64_t>(options_.backlog_segments_max / kBacklogLeft, 1);
-  return hurry_ && used_segments_ + left < options_.backlog_segments_max;
+  // Without space for spares only tables, and what they set free, let the log go on.
+  return failure_.is_ok() && hurry_ && used_segments_ + left < options_.backlog_segments_max;
 }
 
 std::uint64_t SegmentPool::file_bytes() const {
@@ -184,8 +187,10 @@ void SegmentPool::hurry() {
 
 // What the log holds must fit in a second time, as tables, before its segments are free again.
 bool SegmentPool::fits_budget(std::uint64_t more) const {
-  return options_.disk_budget_bytes == 0 ||
-         file_bytes_ + more + used_segments_ * options_.segment_bytes <= options_.disk_budget_bytes;
+  return options_.disk_budget_bytes == 0 || file_bytes_ - std::min(file_bytes_, other_size_bytes_) +
+                                                    more +
+                                                    used_segments_ * options_.segment_bytes <=
+                                                options_.disk_budget_bytes;
 }
 
 bool SegmentPool::has_budget_for_one() const {
@@ -286,9 +291,11 @@ Result<bool> SegmentPool::make_one() {
       }
       failure_ = Status(
           Code::no_space,
-          fmt::format("the disk budget of {} is used up: {} bytes of {}; raise disk_budget or "
-                      "free space by moving the store to a larger disk",
-                      options_.directory, file_bytes_, options_.disk_budget_bytes));
+          fmt::format("the disk budget of {} is used up: {} bytes of files, and {} to make tables "
+                      "of the log, of {}; raise disk_budget, or let retention keep less "
+                      "(retention_bytes, retention_records, retention_age)",
+                      options_.directory, file_bytes_, used_segments_ * options_.segment_bytes,
+                      options_.disk_budget_bytes));
       return failure_;
     }
     number = next_number_;  // for the unfinished file: others may get it meanwhile

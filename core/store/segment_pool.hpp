@@ -32,10 +32,13 @@ class SegmentPool final {
   struct Options {
     std::string directory;
     std::uint64_t segment_bytes = 16_MiB;
-    std::uint64_t disk_budget_bytes = 0;     // 0: none
-    std::uint64_t file_bytes = 0;            // all files that are there now
-    std::uint64_t next_number = 1;           // never used by any file
-    std::uint64_t used_segments = 0;         // taken and not given back: the log
+    std::uint64_t disk_budget_bytes = 0;  // 0: none
+    std::uint64_t file_bytes = 0;         // all files that are there now
+    std::uint64_t next_number = 1;        // never used by any file
+    std::uint64_t used_segments = 0;      // taken and not given back: the log
+    // Of them, files of another size than segment_bytes. They do not count against the budget: they
+    // go as soon as the log goes on in segments of the size that is wanted now.
+    std::uint64_t other_size_bytes = 0;
     bool has_reserve = false;                // the file is there
     std::uint64_t spares_max = 8;            // of segments that come back
     std::uint64_t backlog_segments_max = 0;  // the writer waits when the log has so many; 0: none
@@ -113,6 +116,7 @@ class SegmentPool final {
   std::uint64_t next_number_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t file_bytes_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t used_segments_ KIFA_GUARDED_BY(mutex_);
+  std::uint64_t other_size_bytes_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t filled_bytes_ KIFA_GUARDED_BY(mutex_) = 0;
   bool has_reserve_ KIFA_GUARDED_BY(mutex_);
   bool reserve_comes_first_ KIFA_GUARDED_BY(mutex_) = false;  // it was needed

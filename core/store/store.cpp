@@ -431,6 +431,13 @@ void StoreImpl::tell_about(const LogScan& scan) {
 }
 
 Status StoreImpl::make_pool(const LogScan& scan) {
+  std::uint64_t other_size_bytes = 0;
+  for (const LogSegment& segment : scan.path) {
+    const auto bytes = scan.segment_file_bytes.find(segment.header.number);
+    if (bytes != scan.segment_file_bytes.end() && bytes->second != options_.segment_bytes) {
+      other_size_bytes += bytes->second;
+    }
+  }
   SegmentPool::Options options{
       .directory = options_.directory,
       .segment_bytes = options_.segment_bytes,
@@ -438,6 +445,7 @@ Status StoreImpl::make_pool(const LogScan& scan) {
       .file_bytes = scan.file_bytes,
       .next_number = std::max(scan.highest_number, scan.evidence.segment) + 1,
       .used_segments = index_->segment_count(),
+      .other_size_bytes = other_size_bytes,
       .has_reserve = scan.has_reserve,
       .spares_max = options_.spare_segments,
       .backlog_segments_max = backlog_segments_of(options_)};

@@ -134,6 +134,26 @@ TEST_CASE("a daemon that is stopped on a full disk says what it could not store"
   disk.require_lines(durable + 10);
 }
 
+TEST_CASE("a burst larger than the budget is taken in whole while retention makes room",
+          "[disk][W18]") {
+  const TemporaryDirectory directory;
+  write_file(directory.file("till.yaml"),
+             "version: 1\n"
+             "store: { data_dir: data, disk_budget: 8MiB, retention_bytes: 2MiB }\n"
+             "pipelines:\n"
+             "  till:\n"
+             "    sources: { in: { type: stdin, framing: { type: newline, record_bytes_max: "
+             "64KiB } } }\n"
+             "    sinks: { journal: { type: kifa } }\n");
+  const Ending ending = run_kifa({"run", directory.file("till.yaml")}, generated_lines(1, kLines));
+  INFO(ending.err);
+  REQUIRE(ending.exit_code == 0);
+  const Ending stats = run_kifa({"stats", "-d", directory.file("data"), "--json"});
+  CHECK(json_number(stats.out, "durable_lsn") == kLines);
+  CHECK(json_number(stats.out, "purged_through") > 0);
+  CHECK(run_kifa({"verify", "-d", directory.file("data"), "--quiet"}).exit_code == 0);
+}
+
 TEST_CASE("a second SIGINT ends a daemon that cannot finish", "[disk]") {
   const FullDisk disk;
   Process daemon(disk.start({"daemon", "--stdin", "-d", disk.data(), "--segment-size-mib", "1"}));

@@ -226,6 +226,103 @@ TEST_CASE("a clock that jumps before the first table is made removes nothing by 
   fixture.require_records(1, 900);
 }
 
+// A store with a budget of 8 MiB that keeps 2 MiB.
+struct BudgetFixture : TablesFixture {
+  BudgetFixture() {
+    options.disk_budget_bytes = 8_MiB;
+    options.retention_bytes = 2_MiB;
+  }
+  // Random letters: they compress little, so that the budget is used up soon.
+  static std::string letters(std::uint64_t number) {
+    std::mt19937_64 random(number);
+    std::string text(20'000, '\0');
+    std::ranges::generate(text, [&] { return static_cast<char>('A' + random() % 64); });
+    return text;
+  }
+  std::uint64_t purge_events() {
+    std::uint64_t last = 0;
+    std::uint64_t count = 0;
+    for (const Event& event : read_all(*read()).events) {
+      if (event.kind == EventKind::purge && event.observed_unix_ns != 0) {
+        CHECK(event.first_lost.value > last);
+        last = event.last_lost.value;
+        ++count;
+      }
+    }
+    return count;
+  }
+};
+
+TEST_CASE("retention makes room in a budget that is used up, without being opened again",
+          "[store][retention][W18]") {
+  BudgetFixture fixture;
+  auto store = fixture.open();
+  for (std::uint64_t number = 1; number <= 2'000; ++number) {
+    auto lsn = append_text(*store, BudgetFixture::letters(number));
+    for (int wait = 0; !lsn && lsn.error().code() == Code::no_space && wait < 10; ++wait) {
+      fixture.clock.advance(std::chrono::seconds(1));
+      fixture.work(*store);
+      lsn = append_text(*store, BudgetFixture::letters(number));
+    }
+    INFO("record " << number << ": " << lsn.status().message());
+    REQUIRE(lsn.has_value());
+  }
+  CHECK(fixture.stats().purged_through.value > 1'000);
+  CHECK(fixture.purge_events() > 0);
+  REQUIRE(store->close().is_ok());
+}
+
+TEST_CASE("a purge that fails is told of once", "[store][retention]") {
+  BudgetFixture fixture;
+  fixture.options.disk_budget_bytes = 0;
+  fixture.options.retention_bytes = 0;
+  {
+    auto store = fixture.open();
+    for (std::uint64_t number = 1; number <= 300; ++number) {
+      REQUIRE(append_text(*store, BudgetFixture::letters(number)));
+    }
+    REQUIRE(store->close().is_ok());
+  }
+  fixture.options.retention_bytes = 2_MiB;
+  auto store = fixture.open();
+  io::Fault fault;
+  fault.kind = io::CallKind::write;
+  fault.path_contains = "MANIFEST";
+  fault.is_lasting = true;
+  fixture.files.add_fault(fault);
+  for (int round = 0; round < 5; ++round) {
+    fixture.clock.advance(std::chrono::minutes(2));
+    fixture.work(*store);
+  }
+  CHECK(fixture.files.faults_fired() > 2);
+  fixture.files.clear_faults();
+  fixture.clock.advance(std::chrono::minutes(2));
+  fixture.work(*store);
+  REQUIRE(fixture.stats().purged_through.value > 0);
+  CHECK(fixture.purge_events() == 1);
+  REQUIRE(store->close().is_ok());
+}
+
+TEST_CASE("a smaller budget is kept as soon as the log goes on in smaller segments",
+          "[store][tables]") {
+  TablesFixture fixture;
+  fixture.options.segment_bytes = 16_MiB;
+  {
+    auto store = fixture.open();
+    fixture.append(*store, 1, 100);
+    REQUIRE(store->close().is_ok());
+  }
+  fixture.options.segment_bytes = 1_MiB;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  auto store = fixture.open();
+  fixture.append(*store, 101, 300);
+  fixture.clock.advance(std::chrono::minutes(1));
+  fixture.work(*store);
+  fixture.require_records(1, 300);
+  REQUIRE(store->close().is_ok());
+  CHECK(fixture.files.used_space() < 8_MiB);
+}
+
 TEST_CASE("a flush may end with the very frame that fills a piece", "[store][tables]") {
   TablesFixture fixture;
   fixture.options.segment_bytes = 64_MiB;
