@@ -89,8 +89,8 @@ class Maintenance final {
   const std::uint64_t flush_segments_;
   const CompactionPolicy compaction_;
   const std::uint64_t table_payload_max_;  // of one flush
-  TrustedClock first_clock_;   // what is believed until an edit says more
-  CheckpointMap checkpoints_;  // of what is flushed
+  TrustedClock first_clock_;               // what is believed until an edit says more
+  CheckpointMap checkpoints_;              // of what is flushed
   std::vector<Damage> known_damages_;
   std::set<std::uint64_t> unreadable_tables_;
   std::int64_t last_edit_ns_ = 0;
