@@ -511,6 +511,7 @@ Result<LogWriter::Start> StoreImpl::start_from(const LogScan& scan) {
 
 Result<std::vector<LogWriter::CarriedFrame>> StoreImpl::read_uncovered(const LogScan& scan) {
   std::vector<LogWriter::CarriedFrame> frames;
+  std::uint64_t bytes = std::uint64_t{2} * options_.block_bytes;  // the header's
   if (mutant_is(Mutant::append_into_torn_segment)) {
     return frames;
   }
@@ -538,7 +539,16 @@ Result<std::vector<LogWriter::CarriedFrame>> StoreImpl::read_uncovered(const Log
                                     .first_lsn = {step.header.first_lsn},
                                     .first_event = step.header.first_event};
     carried.builder->add_frame(step.frame.view);
+    bytes += carried.builder->padded_bytes();
     frames.push_back(std::move(carried));
+  }
+  if (bytes > options_.segment_bytes) {
+    return Status(Code::invalid,
+                  fmt::format("the last run of {} left frames that are still to be written again, "
+                              "{} bytes with a header, and segments of {} bytes are too small for "
+                              "them: open it once with larger ones (segment_size_mib, or a larger "
+                              "disk_budget), and then with these",
+                              options_.directory, bytes, options_.segment_bytes));
   }
   return frames;
 }

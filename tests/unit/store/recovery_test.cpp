@@ -369,6 +369,52 @@ TEST_CASE("unfinished writes at the end are dropped, said so, and their LSNs giv
   CHECK(contents.events[0].kind == EventKind::recovery);
 }
 
+TEST_CASE("segments that are too small for what the last run left are refused with the remedy",
+          "[store]") {
+  StoreFixture fixture;
+  fixture.options.segment_bytes = 8_MiB;
+  fixture.options.record_bytes_max = 1_MiB;
+  const std::string text(1_MiB, 'r');
+  io::CrashImage killed;
+  {
+    auto store = fixture.open();
+    REQUIRE(append_text(*store, "first"));
+    std::vector<RecordView> records(2);
+    for (RecordView& record : records) {
+      record.observed_unix_ns = 1;
+      record.payload = as_byte_view(text);
+    }
+    REQUIRE(store->append_durable({.pipeline = "till-1",
+                                   .source = "app",
+                                   .records = records,
+                                   .checkpoints = {},
+                                   .events = {}}));
+    // A power cut after which nothing but the frame itself says that it was durable.
+    const io::Trace trace = fixture.files.trace();
+    for (std::size_t at = trace.events.size(); at-- > 0;) {
+      killed = io::crash_after(trace, at, 1);
+      if (!scan_log(*killed, {.directory = fixture.options.directory})->uncovered.empty()) {
+        break;
+      }
+    }
+  }
+  StoreOptions smaller = fixture.options;
+  smaller.segment_bytes = 1_MiB;
+  smaller.record_bytes_max = 64_KiB;
+  const auto refused = Store::open(smaller, fixture.environment(*killed));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code() == Code::invalid);
+  CHECK(refused.error().message().find("open it once with larger ones") != std::string::npos);
+
+  auto store = Store::open(fixture.options, fixture.environment(*killed));
+  REQUIRE(store.has_value());
+  REQUIRE((*store)->close().is_ok());
+  auto mended = Store::open(smaller, fixture.environment(*killed));
+  REQUIRE(mended.has_value());
+  REQUIRE(append_text(**mended, "last").value().value == 4);
+  REQUIRE((*mended)->close().is_ok());
+}
+
 TEST_CASE("foreign files are named once and left alone", "[store]") {
   StoreFixture fixture;
   write_blocks(fixture, 1);
