@@ -236,6 +236,13 @@ Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
     const bool readable = (step.found == Found::frame || step.found == Found::salvageable) &&
                           step.header.first_lsn >= expected_.value;
     if (readable && step.header.first_lsn == expected_.value) {
+      if (step.found == Found::salvageable) {
+        // A segment that is used again while it is read looks like that, too.
+        const auto outdated = is_outdated({segment.header.number, at});
+        if (!outdated || *outdated) {
+          return outdated ? Result<Pass>(Pass::stale) : Result<Pass>(outdated.error());
+        }
+      }
       show_frame(step);
       at = step.next_offset;
       if (!done_) {
