@@ -34,6 +34,7 @@ struct TableFilter {
   std::int64_t max_unix_ns = INT64_MAX;
   std::string_view pipeline = {};  // of records; empty: any. Events come from no source: all do
   std::string_view source = {};
+  bool only_events = false;
 };
 
 // A part of the file that cannot be read. Its records are among first .. last, which may be more
