@@ -69,11 +69,8 @@ class ReaderWalk final {
   Result<Pass> read_table(const TableInfo& table);
   Result<Pass> scan_table(TableReader& reader, const TableInfo& table, const std::string& path);
   [[nodiscard]] static bool is_dense(const TableInfo& table);
-  [[nodiscard]] bool wants_all_times() const;
   [[nodiscard]] bool is_outside_times(const TableInfo& table) const;
   [[nodiscard]] bool is_in_times(std::int64_t unix_ns) const;
-  [[nodiscard]] bool may_be_in_times(std::optional<std::int64_t> before,
-                                     std::optional<std::int64_t> behind) const;
   Result<Pass> tell_missing(Lsn first, Lsn last, const std::string& path);
   void lose_in_table(std::string text, Lsn first, Lsn last);
   Result<Pass> read_log();

@@ -85,10 +85,6 @@ void ReaderWalk::tell_purged(Lsn through) {
   done_ = !on_event_(purged);
 }
 
-bool ReaderWalk::wants_all_times() const {
-  return selection_.min_unix_ns == INT64_MIN && selection_.max_unix_ns == INT64_MAX;
-}
-
 // Such a table need not even be opened. Events have times of their own; a table that has lost all
 // of its records has none.
 bool ReaderWalk::is_outside_times(const TableInfo& table) const {
@@ -97,7 +93,7 @@ bool ReaderWalk::is_outside_times(const TableInfo& table) const {
          (table.max_unix_ns < selection_.min_unix_ns || table.min_unix_ns > selection_.max_unix_ns);
 }
 
-// Whether the table holds a record for each of its LSNs: what is not shown of it is not selected.
+// Whether the table holds a record for each of its LSNs.
 bool ReaderWalk::is_dense(const TableInfo& table) {
   return table.records == table.last.value + 1 - table.first.value;
 }
@@ -126,72 +122,50 @@ Result<ReaderWalk::Pass> ReaderWalk::read_table(const TableInfo& table) {
 
 Result<ReaderWalk::Pass> ReaderWalk::scan_table(TableReader& reader, const TableInfo& table,
                                                 const std::string& path) {
-  // To see what is missing in it every record must be looked at.
-  const bool is_whole = is_dense(table);
-  TableFilter filter{.first = next_show_, .last = selection_.last};
-  if (is_whole) {
-    filter.min_unix_ns = selection_.min_unix_ns;
-    filter.max_unix_ns = selection_.max_unix_ns;
-    filter.pipeline = selection_.pipeline;
-    filter.source = selection_.source;
+  const TableFilter filter{.first = next_show_,
+                           .last = selection_.last,
+                           .min_unix_ns = selection_.min_unix_ns,
+                           .max_unix_ns = selection_.max_unix_ns,
+                           .pipeline = selection_.pipeline,
+                           .source = selection_.source};
+  std::vector<TableMissing> missing;
+  if (!is_dense(table)) {
+    missing = reader.find_missing(filter);
   }
-  bool is_stale = false;
-  Status failure;
-  std::optional<std::int64_t> time_before;  // of the record shown or passed last
-  const auto miss_up_to = [&](Lsn behind, std::optional<std::int64_t> time_behind) {
-    if (is_whole || is_stale || !failure || behind <= next_show_) {
-      return;
+  auto next_missing = missing.begin();
+  Result<Pass> told = Pass::done;
+  const auto may_go_on = [&] { return told && *told == Pass::done && !done_; };
+  const auto tell_missing_before = [&](Lsn behind) {
+    for (; next_missing != missing.end() && next_missing->first < behind && may_go_on();
+         ++next_missing) {
+      if (next_missing->last >= next_show_) {
+        told = tell_missing(std::max(next_missing->first, next_show_), next_missing->last, path);
+      }
     }
-    if (!may_be_in_times(time_before, time_behind)) {
-      advance(behind);
-      return;
-    }
-    const auto pass = tell_missing(next_show_, {behind.value - 1}, path);
-    failure = pass.status();
-    is_stale = pass && *pass == Pass::stale;
+    return may_go_on();
   };
   const auto on_record = [&](const RecordView& record) {
-    miss_up_to(record.lsn, record.observed_unix_ns);
-    if (is_stale || !failure || done_) {
-      return false;
-    }
-    time_before = record.observed_unix_ns;
-    if (record.lsn >= next_show_) {
+    if (tell_missing_before(record.lsn) && record.lsn >= next_show_) {
       show_record(record);
     }
-    return !done_;
+    return may_go_on();
   };
   const auto on_event = [&](const Event& event) {
-    show_event(event);
-    return !done_;
+    if (tell_missing_before(event.after.next())) {
+      show_event(event);
+    }
+    return may_go_on();
   };
   const auto on_damage = [&](const TableDamage& damage) {
-    miss_up_to(damage.first, {});
-    if (!is_stale && failure) {
+    if (tell_missing_before(damage.first)) {
       lose_in_table(text_of(path, damage), damage.first, damage.last);
     }
   };
   KIFA_TRY(reader.scan(filter, on_record, on_event, on_damage));
-  if (!done_ && !is_stale && failure) {
-    miss_up_to(std::min(table.last, selection_.last).next(), {});
-  }
-  KIFA_TRY(failure);
-  if (!done_ && !is_stale) {
+  if (tell_missing_before(table.last.next())) {
     advance(table.last.next());
   }
-  return is_stale ? Pass::stale : Pass::done;
-}
-
-// Whether what is missing between two records of these times may be of the times that are wanted.
-// Clocks go back, and the times that are lost with the records are anybody's guess: the times
-// around them are the best one.
-bool ReaderWalk::may_be_in_times(std::optional<std::int64_t> before,
-                                 std::optional<std::int64_t> behind) const {
-  if (wants_all_times() || !before || !behind) {
-    return true;
-  }
-  return std::max(*before, *behind) >= selection_.min_unix_ns &&
-         std::min(*before, *behind) <= selection_.max_unix_ns;
+  return told;
 }
 
 // Reports LSNs that a whole table does not hold: by the events that tell why, if they can be found.
