@@ -125,6 +125,7 @@ std::vector<OptionDeclaration> order_options(ChoiceTexts& texts) {
 
 Status read_choice(const ChoiceTexts& texts, std::int64_t now_unix_ns, RecordChoice& into) {
   KIFA_TRY(read_number(texts.from_lsn, kLsns, into.from_lsn));
+  into.is_from_lsn_given = !texts.from_lsn.value.empty();
   KIFA_TRY(read_number(texts.to_lsn, kLsns, into.to_lsn));
   KIFA_TRY(read_number(texts.limit, {.least = 0, .most = kLsnMax}, into.limit));
   KIFA_TRY(read_number(texts.last, kLsns, into.last));

@@ -45,15 +45,23 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 std::string event_line(const store::Event& event) {
-  std::string line = fmt::format("-- event {} after [{}]: {}, {}", event.number, event.after.value,
-                                 kind_name(event.kind), utc_text(event.observed_unix_ns));
+  const bool is_purge = event.kind == store::EventKind::purge;
+  const std::string_view fate = is_purge ? "removed by retention" : "lost";
+  // What reading has found itself has no number and no time.
+  std::string line = event.number == 0
+                         ? fmt::format("-- found after [{}]", event.after.value)
+                         : fmt::format("-- event {} after [{}]", event.number, event.after.value);
+  line += fmt::format(": {}", kind_name(event.kind));
+  if (event.observed_unix_ns != 0) {
+    line += ", " + utc_text(event.observed_unix_ns);
+  }
   if (event.records != 0) {
-    line += fmt::format(", {} lost", counted(event.records, "record"));
+    line += fmt::format(", {} {}", counted(event.records, "record"), fate);
   }
   if (event.bytes != 0) {
-    line += fmt::format(", {} lost", counted(event.bytes, "byte"));
+    line += fmt::format(", {} {}", counted(event.bytes, "byte"), fate);
   }
-  if (event.first_lost.value != 0) {
+  if (event.first_lost.value != 0 && !is_purge) {
     line += fmt::format(", LSN {} to {} will never be records", event.first_lost.value,
                         event.last_lost.value);
   }
@@ -61,17 +69,24 @@ std::string event_line(const store::Event& event) {
 }
 
 std::string event_json(const store::Event& event) {
+  const bool is_purge = event.kind == store::EventKind::purge;
   JsonObject json;
-  json.text("event", kind_name(event.kind))
-      .number("number", event.number)
-      .number("after_lsn", event.after.value)
-      .text("timestamp", iso_text(event.observed_unix_ns))
-      .signed_number("timestamp_ns", event.observed_unix_ns)
-      .number("lost_records", event.records)
-      .number("lost_bytes", event.bytes);
+  json.text("event", kind_name(event.kind));
+  if (event.number != 0) {
+    json.number("number", event.number);
+  }
+  json.number("after_lsn", event.after.value);
+  if (event.observed_unix_ns != 0) {
+    json.text("timestamp", iso_text(event.observed_unix_ns))
+        .signed_number("timestamp_ns", event.observed_unix_ns);
+  }
+  json.number(is_purge ? "removed_records" : "lost_records", event.records);
+  if (!is_purge) {
+    json.number("lost_bytes", event.bytes);
+  }
   if (event.first_lost.value != 0) {
-    json.number("first_lost_lsn", event.first_lost.value)
-        .number("last_lost_lsn", event.last_lost.value);
+    json.number(is_purge ? "first_removed_lsn" : "first_lost_lsn", event.first_lost.value)
+        .number(is_purge ? "last_removed_lsn" : "last_lost_lsn", event.last_lost.value);
   }
   return json.text("text", event.text).finish() + "\n";
 }

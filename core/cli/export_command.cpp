@@ -116,6 +116,9 @@ class Export final {
       return stats.error();
     }
     manifest_.store_id = stats->store_id;
+    if (command_.choice.is_from_lsn_given) {
+      KIFA_TRY(check_begin(stats->purged_through));
+    }
     const auto anchor = store::newest_anchor(io::posix_file_system(), command_.data_dir);
     if (!anchor) {
       complain(fmt::format("the manifest goes without an anchor of the store: {}",
@@ -124,6 +127,20 @@ class Export final {
       manifest_.anchor = store::to_string(**anchor);
     }
     return {};
+  }
+
+  // An export that was asked to begin with an LSN has all from there on.
+  Status check_begin(Lsn removed) const {
+    if (command_.choice.from_lsn > removed.value) {
+      return {};
+    }
+    return {
+        Code::unavailable,
+        fmt::format("an export from LSN {} would not be whole: LSN {} to {} were removed by "
+                    "retention; give --from-lsn {} or more, or none to begin with what is there",
+                    with_separators(command_.choice.from_lsn),
+                    with_separators(command_.choice.from_lsn), with_separators(removed.value),
+                    removed.value + 1)};
   }
 
   Status write_records(ByteSink& sink) {
@@ -146,6 +163,17 @@ class Export final {
     KIFA_TRY(scan.stopped());
     KIFA_TRY(scanned);
     seen_ = scan.seen();
+    // Retention works beside a long export, too.
+    if (command_.choice.is_from_lsn_given) {
+      KIFA_TRY(check_begin(seen_.removed_last));
+    }
+    if (!command_.choice.is_reverse && manifest_.records != 0 &&
+        seen_.removed_last.value > manifest_.first_lsn) {
+      return {Code::unavailable,
+              fmt::format("retention removed records up to LSN {} while they were exported; "
+                          "export again",
+                          with_separators(seen_.removed_last.value))};
+    }
     manifest_.gaps = seen_.gaps;
     manifest_.lost_records = seen_.lost_records;
     return (*printer)->finish();
@@ -186,7 +214,7 @@ std::string for_machines(const std::string& file, const ExportManifest& manifest
 
 int told(const ExportCommand& command, const Export& done, Lsn durable) {
   const ExportManifest& manifest = done.manifest();
-  tell_what_was_met(done.seen(), false, durable);
+  tell_what_was_met(done.seen(), false, command.choice, durable);
   if (command.is_quiet) {
     return kExitOk;
   }

@@ -37,18 +37,46 @@ Status PrintingTaker::take(const store::Event& event) {
   return {};
 }
 
-void tell_what_was_met(const Seen& seen, bool shows_events, Lsn durable) {
+namespace {
+
+void tell_removed(const Seen& seen) {
+  if (seen.removed_last.value != 0) {
+    complain(fmt::format("LSN {} to {} were removed by retention",
+                         with_separators(seen.removed_first.value),
+                         with_separators(seen.removed_last.value)));
+  }
+}
+
+bool asks_by_lsn(const RecordChoice& choice) {
+  return choice.is_from_lsn_given || choice.to_lsn != 0;
+}
+
+}  // namespace
+
+void tell_what_is_missing(const Seen& seen, bool shows_events, const RecordChoice& choice) {
   if (seen.gaps != 0 && !shows_events) {
     complain(fmt::format(
         "{} in this range{}: see --events", counted(seen.gaps, "gap"),
         seen.lost_records == 0 ? "" : ", " + counted(seen.lost_records, "record") + " lost"));
   }
-  if (seen.records == 0) {
-    complain(durable.value == 0
-                 ? std::string("the store has no records yet")
-                 : fmt::format("no records in this range; the last LSN of the store is {}",
-                               with_separators(durable.value)));
+  if (asks_by_lsn(choice)) {
+    tell_removed(seen);
   }
+}
+
+void tell_what_was_met(const Seen& seen, bool shows_events, const RecordChoice& choice,
+                       Lsn durable) {
+  tell_what_is_missing(seen, shows_events, choice);
+  if (seen.records != 0) {
+    return;
+  }
+  if (!asks_by_lsn(choice)) {
+    tell_removed(seen);  // they may be what was meant
+  }
+  complain(durable.value == 0
+               ? std::string("the store has no records yet")
+               : fmt::format("no records in this range; the last LSN of the store is {}",
+                             with_separators(durable.value)));
 }
 
 int asking_exit_code(const Status& status) {

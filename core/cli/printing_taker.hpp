@@ -6,6 +6,7 @@
 #include "core/base/status.hpp"
 #include "core/base/types.hpp"
 #include "core/cli/color.hpp"
+#include "core/cli/record_choice.hpp"
 #include "core/cli/record_printer.hpp"
 #include "core/cli/record_scan.hpp"
 
@@ -34,9 +35,12 @@ class PrintingTaker final : public RecordTaker {
   const EventStyle events_;
 };
 
-// What a person should know of a scan besides its records: gaps that were not shown, and why there
-// are no records.
-void tell_what_was_met(const Seen& seen, bool shows_events, Lsn durable);
+// What a person should know of a scan besides its records: gaps that were not shown, what retention
+// has removed of LSNs that were asked for by number.
+void tell_what_is_missing(const Seen& seen, bool shows_events, const RecordChoice& choice);
+// The same, and why there are no records.
+void tell_what_was_met(const Seen& seen, bool shows_events, const RecordChoice& choice,
+                       Lsn durable);
 
 // The exit code of a command that prints what it was asked for; `status` is what ended it. Tells
 // what a person should know: a reader that has gone has seen enough.

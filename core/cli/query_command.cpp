@@ -34,9 +34,7 @@ int count(const QueryCommand& command, const ChoiceFilter& filter, store::Reader
   if (!scanned || !scan.stopped()) {
     return asking_exit_code(scanned ? scan.stopped() : scanned);
   }
-  if (scan.seen().gaps != 0) {
-    tell_what_was_met(scan.seen(), false, reader.durable_lsn());
-  }
+  tell_what_is_missing(scan.seen(), false, command.choice);
   return print(fmt::format("{}\n", scan.seen().records));
 }
 
@@ -50,7 +48,7 @@ Status print_records(const QueryCommand& command, RecordScan& scan, RecordPrinte
   if (!finished) {
     return finished;
   }
-  tell_what_was_met(scan.seen(), command.events, reader.durable_lsn());
+  tell_what_was_met(scan.seen(), command.events, command.choice, reader.durable_lsn());
   return scanned ? output.publish() : scanned;
 }
 

@@ -15,6 +15,7 @@ struct AttributeMatch {
 // give records out.
 struct RecordChoice {
   std::uint64_t from_lsn = 1;
+  bool is_from_lsn_given = false;
   std::uint64_t to_lsn = 0;  // 0: as far as it goes
   std::int64_t min_unix_ns = INT64_MIN;
   std::int64_t max_unix_ns = INT64_MAX;

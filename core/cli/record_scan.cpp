@@ -5,6 +5,7 @@
 #include <memory>
 #include <ranges>
 #include <utility>
+#include <vector>
 
 #include "core/cli/interrupt.hpp"
 #include "core/cli/record_copy.hpp"
@@ -13,16 +14,12 @@ namespace kifa::cli {
 
 // The newest records of a window.
 struct RecordScan::Kept {
-  struct Gaps {
-    std::uint64_t count = 0;
-    std::uint64_t lost_records = 0;
-  };
   struct Item {
     std::unique_ptr<const RecordCopy> record;
-    Gaps before;  // between it and the record before it
+    std::vector<Gap> before;  // between it and the record before it
   };
-  std::deque<Item> items;  // in their order
-  Gaps behind;             // the last record
+  std::deque<Item> items;   // in their order
+  std::vector<Gap> behind;  // the last record
   std::size_t bytes = 0;
   bool is_whole = true;  // none was let go
 
@@ -33,15 +30,6 @@ struct RecordScan::Kept {
       bytes -= items.front().record->memory_bytes();
       items.pop_front();
       is_whole = false;
-    }
-  }
-  // Of what is kept: what stands before the oldest record is met again when others were let go.
-  void count(Seen& seen) const {
-    seen.gaps += behind.count;
-    seen.lost_records += behind.lost_records;
-    for (std::size_t i = is_whole ? 0 : 1; i < items.size(); ++i) {
-      seen.gaps += items[i].before.count;
-      seen.lost_records += items[i].before.lost_records;
     }
   }
 };
@@ -67,12 +55,37 @@ bool RecordScan::give(const store::RecordView& record) {
 
 bool RecordScan::meet(const store::Event& event) {
   last_event_ = std::max(last_event_, event.number);
-  if (event.kind == store::EventKind::gap) {
-    ++seen_.gaps;
-    seen_.lost_records += event.records;
+  note_removed(event);
+  if (event.kind == store::EventKind::gap &&
+      !count({.first = event.first_lost, .last = event.last_lost, .records = event.records})) {
+    return go_on();
   }
   stopped_ = taker_.take(event);
   return go_on();
+}
+
+// False: it was counted before.
+bool RecordScan::count(const Gap& gap) {
+  if (gap.first.value != 0) {
+    if (told_.holds(gap.first, gap.last)) {
+      return false;
+    }
+    told_.add(gap.first, gap.last);
+  }
+  ++seen_.gaps;
+  seen_.lost_records += gap.records;
+  return true;
+}
+
+// A purge without a number says what of the choice is not there any more.
+void RecordScan::note_removed(const store::Event& event) {
+  if (event.number != 0 || event.kind != store::EventKind::purge) {
+    return;
+  }
+  const bool is_first = seen_.removed_last.value == 0;
+  seen_.removed_first =
+      is_first ? event.first_lost : std::min(seen_.removed_first, event.first_lost);
+  seen_.removed_last = std::max(seen_.removed_last, event.last_lost);
 }
 
 Status RecordScan::run(store::Reader& reader) {
@@ -184,7 +197,7 @@ Status RecordScan::backwards(store::Reader& reader) {
     if (!scanned) {
       return scanned;
     }
-    kept.count(seen_);
+    count_gaps(kept);
     give_newest_first(kept, most);
     if (!kept.is_whole) {
       const Lsn oldest = kept.items.front().record->view().lsn;
@@ -216,12 +229,25 @@ Status RecordScan::keep_window(store::Reader& reader, Window window, Kept& kept)
         // What follows the LSN before a window belongs to the next window too.
         const bool is_next_ones =
             event.number != 0 && event.after < window.first && window.first > Lsn{choice_.from_lsn};
+        note_removed(event);
         if (event.kind == store::EventKind::gap && !is_next_ones) {
-          ++kept.behind.count;
-          kept.behind.lost_records += event.records;
+          kept.behind.push_back(
+              {.first = event.first_lost, .last = event.last_lost, .records = event.records});
         }
         return go_on();
       });
+}
+
+// Of what is kept: what stands before the oldest record is met again when others were let go.
+void RecordScan::count_gaps(const Kept& kept) {
+  for (std::size_t i = kept.is_whole ? 0 : 1; i < kept.items.size(); ++i) {
+    for (const Gap& gap : kept.items[i].before) {
+      count(gap);
+    }
+  }
+  for (const Gap& gap : kept.behind) {
+    count(gap);
+  }
 }
 
 void RecordScan::give_newest_first(const Kept& kept, std::uint64_t most) {

@@ -7,6 +7,7 @@
 #include "core/base/types.hpp"
 #include "core/cli/choice_filter.hpp"
 #include "core/cli/record_choice.hpp"
+#include "core/store/lsn_set.hpp"
 #include "core/store/reader.hpp"
 
 namespace kifa::cli {
@@ -28,10 +29,15 @@ struct Seen {
   std::uint64_t records = 0;  // that were given out
   std::uint64_t gaps = 0;
   std::uint64_t lost_records = 0;
+  Lsn removed_first;  // of what retention has removed of the choice; 0: nothing
+  Lsn removed_last;
 };
 
 // Gives the records of a choice to a taker, in their order or the newest first, until the limit is
 // reached, a signal asks to stop (interrupt.hpp) or the taker fails.
+//
+// A gap of LSNs is given out and counted once, also over several calls: what reading has found may
+// be recorded later.
 //
 // The newest first is read in windows of LSNs from the end, each twice as long as the one before.
 // No window is kept whole: when its records take more than kKeptBytesMax the older ones are let go
@@ -70,13 +76,21 @@ class RecordScan final {
     Lsn first;
     Lsn last;
   };
+  struct Gap {
+    Lsn first;  // 0: no LSN is known to be lost
+    Lsn last;
+    std::uint64_t records = 0;
+  };
   struct Kept;
 
   bool go_on();
   bool give(const store::RecordView& record);
   bool meet(const store::Event& event);
+  bool count(const Gap& gap);
+  void note_removed(const store::Event& event);
   Status backwards(store::Reader& reader);
   Status keep_window(store::Reader& reader, Window window, Kept& kept);
+  void count_gaps(const Kept& kept);
   void give_newest_first(const Kept& kept, std::uint64_t most);
   [[nodiscard]] Window whole(const store::Reader& reader) const;
   Result<std::uint64_t> count_in(store::Reader& reader, Window window);
@@ -86,6 +100,7 @@ class RecordScan final {
   const ChoiceFilter& filter_;
   RecordTaker& taker_;
   Seen seen_;
+  store::LsnSet told_;  // in gaps that were counted
   Status stopped_;
   std::uint64_t last_event_ = 0;
 };

@@ -82,9 +82,22 @@ class Tail final {
     KIFA_TRY(scan_.stopped());
     const Status flushed = printer_.flush();
     KIFA_TRY(scanned);
+    tell_news();
     next_.first = std::max(next_.first, reader_.durable_lsn().next());
     next_.first_event = std::max(next_.first_event, scan_.last_event() + 1);
     return flushed;
+  }
+
+  // What is missing in what was printed since this was called last.
+  void tell_news() {
+    Seen news = scan_.seen();
+    news.gaps -= told_.gaps;
+    news.lost_records -= told_.lost_records;
+    if (news.removed_last == told_.removed_last) {
+      news.removed_last = {};
+    }
+    tell_what_is_missing(news, command_.events, command_.choice);
+    told_ = scan_.seen();
   }
 
   // False: nobody wants more.
@@ -112,6 +125,7 @@ class Tail final {
   RecordPrinter& printer_;
   store::Reader& reader_;
   store::Selection next_;
+  Seen told_;
 };
 
 }  // namespace

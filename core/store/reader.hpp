@@ -25,7 +25,7 @@ struct Selection {
   std::string_view pipeline = {};        // empty: any
   std::string_view source = {};
   // Events with a lower number are left out: whoever reads on behind what he has seen does not get
-  // those behind his last record again.
+  // those behind his last record again. One more than the highest number that was seen.
   std::uint64_t first_event = 0;
 };
 
@@ -113,6 +113,19 @@ class Reader {
   virtual Result<bool> wait_for_more(std::chrono::milliseconds timeout) = 0;
 
   // Receives records in LSN order (views valid during the call) until it returns false.
+  //
+  // Events come where they happened, between the record that they follow and the one behind it,
+  // with these exceptions:
+  // - Every loss that meets the selected LSNs is told where the records are missing, as a gap
+  //   before the first record behind it, and once. If an event was recorded for it, that one is
+  //   given there, wherever in the store it stands (with the repair that wrote it, say), and not
+  //   again in its own place. A recorded gap of LSNs that are not selected comes where it stands.
+  // - Number 0: found by this reading, with no time, such as damage that nobody has recorded yet,
+  //   or a purge: which of the selected LSNs retention has removed, before the first that is left.
+  //   `after` is the LSN before that place.
+  // Where times are selected, events are of those times, and a loss is told if the records around
+  // it may be. Whoever reads on behind what he has seen passes over gaps of LSNs that he was told
+  // of before: what was found by reading may be recorded later.
   using OnRecord = std::function<bool(const RecordView&)>;
   using OnEvent = std::function<bool(const Event&)>;
   virtual Status scan(const Selection& selection, const OnRecord& on_record,

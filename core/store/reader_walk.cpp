@@ -9,6 +9,16 @@
 
 namespace kifa::store {
 
+std::uint64_t end_of_segment(const std::vector<LogSegment>& path, std::size_t index) {
+  if (path[index].end != 0) {
+    return path[index].end;
+  }
+  const SegmentHeader& header = path[index].header;
+  return index + 1 < path.size() && path[index + 1].header.predecessor_number == header.number
+             ? path[index + 1].header.predecessor_end
+             : header.segment_bytes;
+}
+
 Result<ReaderWalk::Pass> ReaderWalk::run(const LogScan& log) {
   log_ = &log;
   expected_ = {};
@@ -62,112 +72,6 @@ Result<bool> ReaderWalk::is_outdated(Position at) const {
          (at.segment == 0 || newest->manifest->flushed.mark.at > at);
 }
 
-// ---- tables ----
-
-Result<ReaderWalk::Pass> ReaderWalk::read_tables() {
-  if (!log_->manifest.manifest) {
-    return Pass::done;
-  }
-  const Manifest& manifest = *log_->manifest.manifest;
-  if (manifest.purged.through >= next_show_ && !purge_told_ &&
-      (selection_.last.value == 0 || selection_.first <= manifest.purged.through)) {
-    purge_told_ = true;
-    Event purged;
-    purged.kind = EventKind::purge;
-    purged.after = manifest.purged.through;
-    purged.first_lost = next_show_;
-    purged.last_lost = manifest.purged.through;
-    purged.text = fmt::format("LSN {} to {} were removed by retention{}", next_show_.value,
-                              manifest.purged.through.value,
-                              log_->manifest.is_rebuilt ? ", or are lost with the manifest" : "");
-    advance(manifest.purged.through.next());
-    done_ = !on_event_(purged);
-  }
-  for (const TableInfo& table : manifest.tables) {
-    // Events that follow the LSN before the range belong to it.
-    if (done_ || table.first > selection_.last.next()) {
-      done_ = true;
-      break;
-    }
-    if (table.last.next() < next_show_) {
-      continue;
-    }
-    if (is_outside_times(table)) {
-      advance(table.last.next());
-      continue;
-    }
-    const auto pass = read_table(table);
-    if (!pass || *pass == Pass::stale) {
-      return pass;
-    }
-  }
-  return Pass::done;
-}
-
-// Such a table need not even be opened. Events have times of their own.
-bool ReaderWalk::is_outside_times(const TableInfo& table) const {
-  return table.events == 0 &&
-         (table.max_unix_ns < selection_.min_unix_ns || table.min_unix_ns > selection_.max_unix_ns);
-}
-
-Result<ReaderWalk::Pass> ReaderWalk::read_table(const TableInfo& table) {
-  const std::string path = fmt::format("{}/{}", directory_, table_file_name(table.number));
-  const auto whole_is_lost = [&](const Status& why) {
-    lose({.segment = 0,
-          .offset = 0,
-          .first_lost = std::max(table.first, next_show_),
-          .last_lost = table.last,
-          .why = fmt::format("{}: {}", path, why.message())},
-         table.last.next());
-  };
-  auto reader = TableReader::open(
-      files_, path,
-      {.number = table.number, .store_id = log_->store_id, .footer_crc = table.footer_crc});
-  if (!reader) {
-    const auto outdated = is_outdated({});
-    if (!outdated) {
-      return outdated.error();
-    }
-    if (*outdated) {
-      return Pass::stale;
-    }
-    if (reader.error().code() == Code::unsupported) {
-      return reader.error();
-    }
-    whole_is_lost(reader.error());
-    return Pass::done;
-  }
-  const auto on_record = [this](const RecordView& record) {
-    if (record.lsn >= next_show_) {
-      show_record(record);
-    }
-    return !done_;
-  };
-  const auto on_event = [this](const Event& event) {
-    show_event(event);
-    return !done_;
-  };
-  const auto on_damage = [&](const TableDamage& damage) {
-    lose({.segment = 0,
-          .offset = damage.offset,
-          .first_lost = std::max(damage.first, next_show_),
-          .last_lost = damage.last,
-          .why = fmt::format("{} at offset {}: {}", path, damage.offset, damage.why)},
-         damage.last.next());
-  };
-  KIFA_TRY((*reader)->scan({.first = next_show_,
-                            .last = selection_.last,
-                            .min_unix_ns = selection_.min_unix_ns,
-                            .max_unix_ns = selection_.max_unix_ns,
-                            .pipeline = selection_.pipeline,
-                            .source = selection_.source},
-                           on_record, on_event, on_damage));
-  if (!done_) {
-    advance(table.last.next());
-  }
-  return Pass::done;
-}
-
 // ---- the log ----
 
 void ReaderWalk::begin_at(const Place& place) {
@@ -195,7 +99,7 @@ Result<ReaderWalk::Pass> ReaderWalk::read_log() {
   const auto begin = std::ranges::find(
       path, begin_.at.segment, [](const LogSegment& segment) { return segment.header.number; });
   const auto index = static_cast<std::size_t>(begin - path.begin());
-  if (begin == path.end() || begin_.at.offset > end_of(index)) {
+  if (begin == path.end() || begin_.at.offset > end_of_segment(path, index)) {
     // It is in tables now; or a new writer has copied what was read without one, and the log goes
     // on from an earlier place.
     begin_ = {};
@@ -212,7 +116,7 @@ Result<ReaderWalk::Pass> ReaderWalk::read_log() {
 
 Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
   const LogSegment& segment = log_->path[index];
-  const std::uint64_t end = end_of(index);
+  const std::uint64_t end = end_of_segment(log_->path, index);
   if (segment.begin >= end) {
     return Pass::done;  // all of it is in tables
   }
@@ -279,17 +183,6 @@ Result<ReaderWalk::Pass> ReaderWalk::read_segment(std::size_t index) {
     at = next.value_or(end);
   }
   return Pass::done;
-}
-
-std::uint64_t ReaderWalk::end_of(std::size_t index) const {
-  const std::vector<LogSegment>& path = log_->path;
-  if (path[index].end != 0) {
-    return path[index].end;
-  }
-  const SegmentHeader& header = path[index].header;
-  return index + 1 < path.size() && path[index + 1].header.predecessor_number == header.number
-             ? path[index + 1].header.predecessor_end
-             : header.segment_bytes;
 }
 
 Lsn ReaderWalk::lsn_behind(std::size_t index, SegmentScanner& scanner,
@@ -385,9 +278,12 @@ void ReaderWalk::show_records(const SegmentScanner::Step& step, const BeforeReco
 
 // ---- showing ----
 
+bool ReaderWalk::is_in_times(std::int64_t unix_ns) const {
+  return unix_ns >= selection_.min_unix_ns && unix_ns <= selection_.max_unix_ns;
+}
+
 bool ReaderWalk::is_selected(const RecordView& record) const {
-  return record.observed_unix_ns >= selection_.min_unix_ns &&
-         record.observed_unix_ns <= selection_.max_unix_ns &&
+  return is_in_times(record.observed_unix_ns) &&
          (selection_.pipeline.empty() || record.pipeline == selection_.pipeline) &&
          (selection_.source.empty() || record.source == selection_.source);
 }
@@ -399,38 +295,37 @@ void ReaderWalk::show_record(const RecordView& record) {
   }
 }
 
-// Reports LSNs that should be there and are not.
+// Reports what the log should hold and does not.
 void ReaderWalk::lose(Damage damage, Lsn behind) {
-  if (damage.segment != 0) {  // in the log
-    if (behind > expected_) {
-      damage.first_lost = expected_;
-      damage.last_lost = {behind.value - 1};
-      expected_ = behind;
-    }
-    show_gap(gap_event_of(damage, directory_));
-  } else {
-    Event gap;
-    gap.kind = EventKind::gap;
-    gap.text = damage.why;
-    if (damage.last_lost >= damage.first_lost && damage.last_lost.value != 0) {
-      gap.first_lost = damage.first_lost;
-      gap.last_lost = damage.last_lost;
-      gap.records = damage.last_lost.value - damage.first_lost.value + 1;
-      gap.text += fmt::format("; LSN {} to {} cannot all be read", damage.first_lost.value,
-                              damage.last_lost.value);
-    }
-    show_gap(gap);
+  if (behind > expected_) {
+    damage.first_lost = expected_;
+    damage.last_lost = {behind.value - 1};
   }
+  Event gap = gap_event_of(damage, directory_);
+  gap.after = {expected_.value - 1};
+  expected_ = std::max(expected_, behind);
+  show_gap(gap);
   advance(behind);
 }
 
 void ReaderWalk::show_gap(const Event& gap) {
-  const bool wanted = gap.last_lost.value == 0 ||
-                      (gap.last_lost >= selection_.first && gap.first_lost <= selection_.last);
-  if (wanted) {
-    shown_gaps_[gap.first_lost.value] = gap.last_lost.value;
-    done_ = done_ || !on_event_(gap);
+  const bool has_lsns = gap.first_lost.value != 0;
+  const bool wanted =
+      !has_lsns || (gap.last_lost >= selection_.first && gap.first_lost <= selection_.last);
+  if (!wanted || done_) {
+    return;
   }
+  if (has_lsns) {
+    told_.add(gap.first_lost, gap.last_lost);
+  }
+  done_ = !on_event_(gap);
+}
+
+// Whether this walk has told of all that the event says and the selection wants.
+bool ReaderWalk::is_told(const Event& event) const {
+  const Lsn first = std::max(event.first_lost, selection_.first);
+  const Lsn last = std::min(event.last_lost, selection_.last);
+  return first <= last ? told_.holds(first, last) : told_.holds(event.first_lost, event.last_lost);
 }
 
 void ReaderWalk::show_event(const Event& event) {
@@ -439,17 +334,19 @@ void ReaderWalk::show_event(const Event& event) {
   }
   last_event_ = event.number;
   event_after_ = std::max(event_after_, event.after);
-  if (event.number != 0 && event.number < selection_.first_event) {
+  const bool was_seen = event.number != 0 && event.number < selection_.first_event;
+  if (was_seen || !is_in_times(event.observed_unix_ns)) {
     return;
   }
-  if (event.kind == EventKind::gap && event.first_lost.value != 0) {
-    const auto shown = shown_gaps_.find(event.first_lost.value);
-    if (shown != shown_gaps_.end() && shown->second == event.last_lost.value) {
-      return;  // this walk has met the damage itself
-    }
+  const bool is_of_lsns = event.kind == EventKind::gap && event.first_lost.value != 0;
+  if (is_of_lsns && is_told(event)) {
+    return;
   }
-  if (event.after.next() >= selection_.first && event.after <= selection_.last) {
-    done_ = done_ || !on_event_(event);
+  if (event.after.next() >= selection_.first && event.after <= selection_.last && !done_) {
+    if (is_of_lsns) {
+      told_.add(event.first_lost, event.last_lost);
+    }
+    done_ = !on_event_(event);
   }
 }
 

@@ -48,7 +48,8 @@ class TableScan final {
     std::uint64_t whole_end = 0;          // of all
   };
   [[nodiscard]] bool wants_lsn(std::uint64_t first, std::uint64_t last) const {
-    return last >= filter_.first.value && (filter_.last.value == 0 || first <= filter_.last.value);
+    return !filter_.only_events && last >= filter_.first.value &&
+           (filter_.last.value == 0 || first <= filter_.last.value);
   }
   // An event belongs to the record that it follows and to the one behind it.
   [[nodiscard]] bool wants_after(std::uint64_t first, std::uint64_t last) const {

@@ -34,6 +34,7 @@ struct TableFilter {
   std::int64_t max_unix_ns = INT64_MAX;
   std::string_view pipeline = {};  // of records; empty: any. Events come from no source: all do
   std::string_view source = {};
+  bool only_events = false;
 };
 
 // A part of the file that cannot be read. Its records are among first .. last, which may be more
@@ -43,6 +44,12 @@ struct TableDamage {
   Lsn first;
   Lsn last;
   std::string why;
+};
+
+// LSNs that should be in a table and are not.
+struct TableMissing {
+  Lsn first;
+  Lsn last;
 };
 
 // Reads one table. Nothing in the file is believed before it was checked.
@@ -75,6 +82,11 @@ class TableReader final {
   using OnDamage = std::function<void(const TableDamage&)>;
   Status scan(const TableFilter& filter, const OnRecord& on_record, const OnEvent& on_event,
               const OnDamage& on_damage);
+
+  // The LSNs of the filter that are missing, where the blocks around them may be of its times; by
+  // the indexes: of blocks only those are read in which records are missing. Parts that cannot be
+  // read, of which scan() tells, are passed over.
+  [[nodiscard]] std::vector<TableMissing> find_missing(const TableFilter& filter);
 
   // Reads everything: every checksum, what the indexes say, the digest of every piece and the chain
   // of anchors, which begins with `previous_anchor` (nullopt: what the footer says). Calls

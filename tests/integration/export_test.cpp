@@ -253,6 +253,56 @@ TEST_CASE("an export that cannot be says why and leaves nothing", "[export][W39]
   CHECK(names_in(shop.folder).empty());
 }
 
+TEST_CASE("records that retention has removed are asked for in vain, and it is said",
+          "[export][asking]") {
+  Shop shop(1);
+  const std::string config = shop.directory.file("kifa.yaml");
+  write_file(config,
+             "version: 1\n"
+             "store: { data_dir: data, memtable_flush_threshold_mib: 1, retention_records: 100 }\n"
+             "pipelines:\n"
+             "  till:\n"
+             "    sources: { in: { type: stdin } }\n"
+             "    sinks: { journal: { type: kifa } }\n");
+  std::uint64_t next = 1;
+  std::uint64_t removed = 0;
+  for (int i = 0; i < 20 && removed == 0; ++i, next += 10'000) {
+    REQUIRE(run_kifa({"run", config}, generated_lines(next, next + 9'999)).exit_code == 0);
+    removed = stats_number(shop.data, "purged_through");
+  }
+  REQUIRE(removed > 10);
+  const std::string through = std::to_string(removed);
+  const std::string first_left = std::to_string(removed + 1);
+  const std::string words = "removed by retention";
+  const auto says_so = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.begin() + 1, {"-d", shop.data});
+    const Ending ending = run_kifa(all);
+    CHECK(ending.exit_code == 0);
+    return ending.err.find(words) != std::string::npos;
+  };
+  CHECK(says_so({"query", "--from-lsn", "1", "--to-lsn", "10"}));
+  CHECK(says_so({"query", "--from-lsn", "1", "--limit", "3"}));
+  CHECK(says_so({"query", "--to-lsn", "10", "--count"}));
+  CHECK(says_so({"query", "--to", "2001-01-01"}));
+  CHECK(says_so({"tail", "--from-lsn", "1", "--limit", "3"}));
+  CHECK_FALSE(says_so({"query", "--limit", "3"}));
+  CHECK_FALSE(says_so({"query", "--from-lsn", first_left, "--limit", "3"}));
+  CHECK_FALSE(says_so({"tail"}));
+  const Ending refused = shop.export_to("some.json", {"--from-lsn", through, "--force"});
+  CHECK(refused.exit_code == 69);
+  CHECK(refused.err.find("--from-lsn " + first_left + " or more") != std::string::npos);
+  CHECK(names_in(shop.folder).empty());
+  CHECK(shop.export_to("rest.json", {"--from-lsn", first_left, "--limit", "5"}).exit_code == 0);
+  CHECK(shop.export_to("all.json", {"--limit", "5"}).exit_code == 0);
+  CHECK(read_file(shop.path("all.json.manifest.json")).find("\"first_lsn\": " + first_left) !=
+        std::string::npos);
+  const std::string events = run_kifa({"query", "-d", shop.data, "--events"}).out;
+  CHECK(events.starts_with("-- found after [" + through + "]: purge: LSN 1 to "));
+  CHECK(events.find("1970-01-01") == std::string::npos);
+  CHECK(events.find(" records lost") == std::string::npos);
+}
+
 TEST_CASE("an export beside a daemon is one moment of its store", "[export][W29]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");

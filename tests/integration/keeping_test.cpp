@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/integration/generated_lines.hpp"
 #include "tests/integration/kifa_program.hpp"
@@ -109,6 +110,49 @@ TEST_CASE("verify --repair keeps what can be read, records the rest and deletes 
   require_refusal(run_kifa({"verify", "-d", data, "--repair"}), 69, "in use");
   daemon.close_input();
   CHECK(daemon.wait().exit_code == 0);
+}
+
+TEST_CASE("what a repair has recorded is told to whoever asks for its LSNs", "[repair][asking]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  const std::string table = table_in(data);
+  std::string bytes = read_file(table);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(table, bytes);
+  REQUIRE(run_kifa({"verify", "-d", data, "--repair"}).exit_code == 0);
+  const std::string all = query(data, "json", {"--events"});
+  const std::size_t gap = all.find("{\"event\":\"gap\"");
+  REQUIRE(gap != std::string::npos);
+  REQUIRE(all.find("{\"event\":\"gap\"", gap + 1) == std::string::npos);
+  const std::uint64_t first = json_number(all.substr(gap), "first_lost_lsn");
+  const std::uint64_t last = json_number(all.substr(gap), "last_lost_lsn");
+  CHECK(all.substr(all.find('\n', gap) + 1).starts_with("{\"lsn\":" + std::to_string(last + 1)));
+  const std::vector<std::string> range = {"--from-lsn", std::to_string(first - 3), "--to-lsn",
+                                          std::to_string(last + 3)};
+  const auto ask = [&](const std::string& command, std::vector<std::string> more) {
+    more.insert(more.begin(), {command, "-d", data});
+    more.insert(more.end(), range.begin(), range.end());
+    return run_kifa(more);
+  };
+  const std::string lost = "1 gap in this range, " + std::to_string(last - first + 1) + " record";
+  const Ending plain = ask("query", {});
+  CHECK(plain.exit_code == 0);
+  CHECK(plain.err.find(lost) != std::string::npos);
+  CHECK(ask("query", {"--count"}).err.find(lost) != std::string::npos);
+  CHECK(ask("query", {"--reverse"}).err.find(lost) != std::string::npos);
+  const Ending shown = ask("query", {"--events"});
+  CHECK(shown.err.empty());
+  const std::size_t event = shown.out.find("\n-- event ");
+  REQUIRE(event != std::string::npos);
+  CHECK(shown.out.find("-- ", event + 2) == std::string::npos);
+  CHECK(shown.out.find("\n[" + std::to_string(last + 1) + "] ") > event);
+  const std::string file = directory.file("all.json");
+  CHECK(ask("export", {"-o", file}).err.find(lost) != std::string::npos);
+  const std::string manifest = read_file(file + ".manifest.json");
+  CHECK(manifest.find("\"gaps\": 1,") != std::string::npos);
+  CHECK(manifest.find("\"lost_records\": " + std::to_string(last - first + 1)) !=
+        std::string::npos);
 }
 
 TEST_CASE("a daemon's store is verified and backed up while it writes", "[verify][backup]") {

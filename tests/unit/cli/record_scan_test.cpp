@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/cli/choice_filter.hpp"
+#include "core/store/repair.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
 
@@ -221,6 +222,92 @@ TEST_CASE("gaps are counted once, whichever way they are met", "[cli][scan]") {
     CHECK(found.lsns.size() == 600);
     CHECK(found.seen.gaps == 6);
     CHECK(found.seen.lost_records == 12);
+  }
+}
+
+TEST_CASE("a loss that was repaired is counted in each range that it meets, and once",
+          "[cli][scan]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(600);
+  const store::TableInfo damaged = fixture.manifest().tables.at(12);
+  fixture.spoil(store::table_file_name(damaged.number), damaged.bytes / 2);
+  const auto repaired = store::repair_store(fixture.options, fixture.environment(fixture.files),
+                                            [](const store::VerifyFault&) {});
+  REQUIRE(repaired.has_value());
+  REQUIRE(repaired->lost_records > 0);
+  const auto reader = fixture.read();
+  RecordChoice table;
+  table.from_lsn = damaged.first.value;
+  table.to_lsn = damaged.last.value;
+  RecordChoice last;
+  last.last = 600;
+  for (RecordChoice choice : {RecordChoice(), table, last}) {
+    for (const bool is_reverse : {false, true}) {
+      choice.is_reverse = is_reverse;
+      CAPTURE(is_reverse, choice.from_lsn, choice.last);
+      const Scanned found = scan(*reader, choice);
+      CHECK(found.seen.gaps == 1);
+      CHECK(found.seen.lost_records == repaired->lost_records);
+    }
+  }
+}
+
+TEST_CASE("whoever reads on is told once of a gap that was recorded after it was found",
+          "[cli][scan]") {
+  store::testing::StoreFixture fixture;
+  {
+    auto store = fixture.open();
+    for (int i = 1; i <= 5; ++i) {
+      REQUIRE(append_text(*store, "record " + std::to_string(i)));
+    }
+    REQUIRE(store->close().is_ok());
+  }
+  const std::string junk(16, '#');
+  const std::string segment = "/store/" + store::segment_file_name(1);
+  REQUIRE(fixture.files.damage(segment, 4 * 4096, as_byte_view(junk)).is_ok());  // LSN 3
+  const RecordChoice choice;
+  const auto filter = ChoiceFilter::create(choice);
+  REQUIRE(filter.has_value());
+  Collector collector;
+  RecordScan scan(choice, *filter, collector);
+  const auto reader = fixture.read();
+  REQUIRE(scan.forward(*reader, {}).is_ok());
+  CHECK(collector.events == std::vector<std::uint64_t>{0});
+  auto store = fixture.open();
+  REQUIRE(append_text(*store, "record 6"));
+  REQUIRE(store->close().is_ok());
+  REQUIRE(reader->refresh().is_ok());
+  store::Selection next;
+  next.first = {6};
+  REQUIRE(scan.forward(*reader, next).is_ok());
+  CHECK(collector.lsns == std::vector<std::uint64_t>{1, 2, 4, 5, 6});
+  CHECK(scan.seen().gaps == 1);
+  CHECK(scan.seen().lost_records == 1);
+}
+
+TEST_CASE("what retention has removed of a choice is known after its scan", "[cli][scan]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.options.retention_records = 100;
+  auto store = fixture.open();
+  UpkeepFixture::append_up_to(*store, 300);
+  while (store->tick()) {
+  }
+  REQUIRE(store->close().is_ok());
+  const Lsn removed = fixture.manifest().purged.through;
+  REQUIRE(removed > Lsn{100});
+  const auto reader = fixture.read();
+  for (const bool is_reverse : {false, true}) {
+    RecordChoice choice;
+    choice.is_reverse = is_reverse;
+    choice.from_lsn = 5;
+    const Scanned found = scan(*reader, choice);
+    CHECK(found.seen.removed_first == Lsn{5});
+    CHECK(found.seen.removed_last == removed);
+    CHECK(found.seen.gaps == 0);
+    choice.from_lsn = removed.next().value;
+    CHECK(scan(*reader, choice).seen.removed_last == Lsn{});
   }
 }
 
