@@ -1,6 +1,9 @@
 #include "core/store/repair.hpp"
 
+#include <fmt/format.h>
+
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/table_writer.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
 
 using namespace kifa;                  // NOLINT: a test
@@ -18,6 +21,26 @@ RepairReport repair(UpkeepFixture& fixture) {
   REQUIRE(report.has_value());
   REQUIRE(report->after.faults == 0);
   return *report;
+}
+
+// All texts of gap events, a line each.
+std::string gap_texts(UpkeepFixture& fixture) {
+  std::string texts;
+  for (const Event& event : read_all(*fixture.read()).events) {
+    texts += event.kind == EventKind::gap ? event.text + "\n" : "";
+  }
+  return texts;
+}
+
+// What the blocks of a table say of themselves.
+std::vector<TableIndexEntry> blocks_of(const std::vector<std::byte>& table) {
+  const auto footer = load<TableFooter>(table.data() + table.size() - sizeof(TableFooter));
+  std::vector<TableIndexEntry> blocks;
+  for (std::uint64_t at = sizeof(TableHeader); at < footer.blocks_end;) {
+    blocks.push_back(index_entry_of(load<TableBlockHeader>(table.data() + at)));
+    at += blocks.back().block_bytes;
+  }
+  return blocks;
 }
 
 }  // namespace
@@ -58,18 +81,99 @@ TEST_CASE("a table with a damaged block is rewritten with the rest, and the loss
   CHECK(fixture.is_there(name + ".damaged"));
 }
 
-TEST_CASE("a table that is missing or has no footer becomes a gap", "[repair]") {
+TEST_CASE("a table that is missing becomes a gap that names its file", "[repair]") {
   UpkeepFixture fixture;
   fixture.fill(60);
   const TableInfo lost = fixture.manifest().tables.front();
   const std::string name = table_file_name(lost.number);
-  if (GENERATE(false, true)) {
-    REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
-  } else {
-    fixture.spoil(name, lost.bytes - 100);
+  REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
+  const RepairReport report = repair(fixture);
+  CHECK(report.tables == 1);
+  CHECK(report.lost_records == lost.records);
+  CHECK(report.after.records == 60 - lost.records);
+  CHECK(gap_texts(fixture).find(fixture.path(name) + ": No such file") != std::string::npos);
+}
+
+TEST_CASE("a table whose footer, indexes or header are damaged loses no record", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const TableInfo table = fixture.manifest().tables.front();
+  const std::string name = table_file_name(table.number);
+  const auto content = *fixture.files.content(fixture.path(name));
+  const auto footer = load<TableFooter>(content.data() + content.size() - sizeof(TableFooter));
+  SECTION("one bit of the footer") {
+    REQUIRE(fixture.files.flip_bit(fixture.path(name), 8 * (table.bytes - 100)).is_ok());
+  }
+  SECTION("the end is cut off") { fixture.cut(name, footer.blocks_end); }
+  SECTION("the top index") { fixture.spoil(name, footer.top.offset); }
+  SECTION("everything but the blocks") {
+    const std::string junk(table.bytes - footer.blocks_end, '#');
+    fixture.spoil(name, 0);
+    REQUIRE(fixture.files.damage(fixture.path(name), footer.blocks_end, as_byte_view(junk)));
   }
   const RepairReport report = repair(fixture);
   CHECK(report.tables == 1);
+  CHECK(report.lost_records == 0);
+  CHECK(report.after.records == 60);
+  fixture.check_all(60);
+  CHECK(fixture.is_there(name + ".damaged"));
+}
+
+TEST_CASE("a table without its end loses only the blocks that are damaged", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const TableInfo table = fixture.manifest().tables.front();
+  const std::string name = table_file_name(table.number);
+  const std::string path = fixture.path(name);
+  const std::vector<TableIndexEntry> blocks = blocks_of(*fixture.files.content(path));
+  REQUIRE(blocks.size() >= 5);
+  fixture.spoil(name, blocks[1].offset + 200);  // its header tells where the next one stands
+  fixture.spoil(name, blocks[3].offset + 8);    // its header does not
+  fixture.cut(name, blocks.back().offset + 50);
+  const std::uint64_t lost =
+      blocks[1].record_count + blocks[3].record_count + blocks.back().record_count;
+  const RepairReport report = repair(fixture);
+  CHECK(report.lost_records == lost);
+  CHECK(report.after.records == 60 - lost);
+  const std::string texts = gap_texts(fixture);
+  INFO(texts);
+  for (const TableIndexEntry& block : {blocks[1], blocks[3]}) {
+    CHECK(texts.find(fmt::format(
+              "LSN {} to {} cannot be read any more: {}.damaged at offset {}: ", block.first_lsn,
+              block.last_lsn, path, block.offset)) != std::string::npos);
+  }
+  CHECK(texts.find(fmt::format("{}.damaged is cut off at {} bytes", path,
+                               blocks.back().offset + 50)) != std::string::npos);
+  const Contents contents = read_all(*fixture.read());
+  for (std::size_t i = 0; i < contents.lsns.size(); ++i) {
+    REQUIRE(contents.payloads[i] == UpkeepFixture::payload_of(contents.lsns[i].value));
+  }
+}
+
+TEST_CASE("another table in the place of one that is lost gives no record", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const Manifest manifest = fixture.manifest();
+  const TableInfo lost = manifest.tables.front();
+  const std::string path = fixture.path(table_file_name(lost.number));
+  REQUIRE(fixture.files.remove(path).is_ok());
+  const bool is_same_number = GENERATE(false, true);
+  INFO("same number: " << is_same_number);
+  if (is_same_number) {
+    auto writer = TableWriter::create(
+        fixture.files,
+        {.path = path, .store_id = manifest.store_id, .number = lost.number, .first = lost.first});
+    REQUIRE(writer.has_value());
+    REQUIRE((*writer)->add(RecordView{.lsn = lost.first, .payload = as_byte_view("forged")}));
+    REQUIRE((*writer)->end_piece(lost.last).has_value());
+    REQUIRE((*writer)->finish().has_value());
+  } else {
+    REQUIRE(fixture.files.link(fixture.path(table_file_name(manifest.tables[1].number)), path));
+  }
+  const RepairReport report = repair(fixture);
   CHECK(report.lost_records == lost.records);
   CHECK(report.after.records == 60 - lost.records);
 }
