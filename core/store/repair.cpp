@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -35,7 +36,38 @@ struct Loss {
 struct FilesReport {
   std::uint64_t tables = 0;  // rewritten
   std::vector<Loss> losses = {};
+  StoreOptions options = {};  // for the opening that follows
 };
+
+// The store is opened with the sizes that it has, and with the disk budget of its last opening:
+// files of another size would not be used again, and might leave no room for those that are. Only
+// what has to be done is done: nothing is joined or removed, and the log stays in the log while it
+// has room.
+StoreOptions options_of(const LogScan& scan, StoreOptions options) {
+  std::uint64_t segment_bytes = options.segment_bytes;
+  if (!scan.path.empty()) {
+    segment_bytes = scan.path.back().header.segment_bytes;
+    options.block_bytes = scan.path.back().header.block_bytes;
+  } else if (!scan.segment_file_bytes.empty()) {
+    segment_bytes = scan.segment_file_bytes.rbegin()->second;
+  }
+  if (std::has_single_bit(segment_bytes)) {
+    options.segment_bytes = std::clamp(segment_bytes, kSegmentBytesMin, kSegmentBytesMax);
+  }
+  if (scan.opening_note) {
+    options.disk_budget_bytes = scan.opening_note->disk_budget_bytes;
+  }
+  options.record_bytes_max = record_bytes_limit(options);
+  options.spare_segments = 1;
+  options.log_backlog_bytes_max = 0;
+  options.memtable_flush_bytes = UINT64_MAX;
+  options.flush_segments = UINT32_MAX;
+  options.compaction_enabled = false;
+  options.retention_age = {};
+  options.retention_bytes = 0;
+  options.retention_records = 0;
+  return options;
+}
 
 // What opening a store does not repair: tables and checkpoints. With the lock.
 class FileRepair final {
@@ -223,10 +255,15 @@ Result<FilesReport> repair_files(const StoreOptions& options, const StoreEnviron
   KIFA_TRY(scan.status());
   // Lost files are told of below, once they are replaced.
   KIFA_TRY(settle_tables(options, environment, *scan));
+  FilesReport none{.options = options_of(*scan, options)};
   if (!scan->manifest.manifest) {
-    return FilesReport();
+    return none;
   }
-  return FileRepair(options, environment, *scan).run();
+  auto report = FileRepair(options, environment, *scan).run();
+  if (report) {
+    report->options = std::move(none.options);
+  }
+  return report;
 }
 
 // Why these LSNs are gone: the first place, and how many more there are.
@@ -295,7 +332,9 @@ Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment 
   const auto files = repair_files(options, environment);
   KIFA_TRY(files.status());
   report.tables = files->tables;
-  auto store = Store::open(options, environment);
+  // Without threads nothing is made ahead of need, and what finds no room says so.
+  environment.background_threads = false;
+  auto store = Store::open(files->options, environment);
   KIFA_TRY(store.status());
   const auto lost = record_gaps(options, environment, files->losses, **store);
   const Status closed = (*store)->close();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/status_file.hpp"
 #include "core/store/table_writer.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
 
@@ -176,6 +177,51 @@ TEST_CASE("another table in the place of one that is lost gives no record", "[re
   const RepairReport report = repair(fixture);
   CHECK(report.lost_records == lost.records);
   CHECK(report.after.records == 60 - lost.records);
+}
+
+TEST_CASE("repair keeps to the sizes and the disk budget that the store has", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  fixture.options.compaction_enabled = false;
+  const bool has_note = GENERATE(true, false);
+  INFO("the last opening left its note: " << has_note);
+  fixture.fill(100);
+  const std::vector<TableInfo> tables = fixture.manifest().tables;
+  REQUIRE(tables.size() >= StoreOptions().compaction_threshold + 1);
+  const std::uint64_t before = fixture.files.used_space();
+  const TableInfo& damaged = tables.front();
+  const std::string name = table_file_name(damaged.number);
+  fixture.spoil(name, damaged.bytes / 2);
+  if (!has_note) {
+    fixture.spoil("STATUS", kOpeningNoteOffset);
+  }
+  // As the command does, which knows none of the store's settings.
+  const auto report = repair_store({.directory = fixture.options.directory},
+                                   fixture.environment(fixture.files), {});
+  INFO(report.status().message());
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 0);
+  CHECK(report->lost_records >= 1);
+  const std::vector<TableInfo> left = fixture.manifest().tables;
+  CHECK(std::ranges::equal(std::span(tables).subspan(1),
+                           std::span(left).subspan(1, tables.size() - 1)));
+  std::size_t segments = 0;
+  for (const std::string& each : fixture.names()) {
+    if (segment_number_of(each)) {
+      ++segments;
+      CHECK(fixture.files.info(fixture.path(each))->bytes == 1_MiB);
+    }
+  }
+  CHECK(segments >= 2);
+  CHECK(fixture.files.used_space() <= before + damaged.bytes + 64_KiB);
+  const auto note = read_opening_note(fixture.files, fixture.options.directory);
+  REQUIRE(note.has_value());
+  CHECK(note->disk_budget_bytes == (has_note ? 8_MiB : 0));
+  fixture.reports.clear();
+  auto store = fixture.open();
+  UpkeepFixture::append_up_to(*store, 110);
+  REQUIRE(store->close().is_ok());
+  CHECK(fixture.reports.empty());
 }
 
 TEST_CASE("checkpoints that cannot be read are dropped, and the file is kept", "[repair]") {
