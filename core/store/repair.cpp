@@ -322,6 +322,26 @@ Result<std::uint64_t> record_gaps(const StoreOptions& options, const StoreEnviro
   return lost;
 }
 
+// What was kept for an expert takes of the disk budget, which nobody looks at a store for.
+void tell_what_is_aside(const StoreOptions& options, const StoreEnvironment& environment) {
+  const auto entries = environment.files.list(options.directory);
+  std::uint64_t bytes = 0;
+  for (const io::DirectoryEntry& entry : entries ? *entries : std::vector<io::DirectoryEntry>()) {
+    if (entry.name.ends_with(kDamagedSuffix) || entry.name.ends_with(kOrphanSuffix)) {
+      const auto info = environment.files.info(fmt::format("{}/{}", options.directory, entry.name));
+      bytes += info ? info->bytes : 0;
+    }
+  }
+  if (bytes != 0 && options.disk_budget_bytes != 0) {
+    environment.report(
+        Severity::warning,
+        fmt::format("{}: the files that were kept aside (*{}, *{}) take {} bytes of the disk "
+                    "budget of {}; remove them when nobody needs them any more",
+                    options.directory, kDamagedSuffix, kOrphanSuffix, bytes,
+                    options.disk_budget_bytes));
+  }
+}
+
 }  // namespace
 
 Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment environment,
@@ -341,6 +361,7 @@ Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment 
   KIFA_TRY(lost.status());
   KIFA_TRY(closed);
   report.lost_records = *lost;
+  tell_what_is_aside(files->options, environment);
   auto after =
       verify_store(environment.files, {.directory = options.directory, .on_fault = on_fault});
   KIFA_TRY(after.status());

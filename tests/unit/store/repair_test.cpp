@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/cursors.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/table_writer.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
@@ -202,6 +203,8 @@ TEST_CASE("repair keeps to the sizes and the disk budget that the store has", "[
   REQUIRE(report.has_value());
   CHECK(report->after.faults == 0);
   CHECK(report->lost_records >= 1);
+  CHECK(fixture.has_reported("take " + std::to_string(damaged.bytes) +
+                             " bytes of the disk budget of 8388608") == has_note);
   const std::vector<TableInfo> left = fixture.manifest().tables;
   CHECK(std::ranges::equal(std::span(tables).subspan(1),
                            std::span(left).subspan(1, tables.size() - 1)));
@@ -261,6 +264,21 @@ TEST_CASE("a damaged manifest, log and STATUS are repaired by opening", "[repair
     fixture.spoil("STATUS", 512);
     CHECK(repair(fixture).after.records == 40);
   }
+}
+
+TEST_CASE("repair leaves a damaged cursor alone and says how to get rid of it", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.fill(40);
+  REQUIRE(set_cursor(fixture.files, "/store", {.name = "office", .lsn = {3}}).is_ok());
+  fixture.spoil("cursors/office", 30);
+  std::string faults;
+  const auto report = repair_store(fixture.options, fixture.environment(fixture.files),
+                                   [&faults](const VerifyFault& fault) { faults += fault.text; });
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 1);
+  CHECK(faults.find("/store/cursors/office: its checksum does not hold; until whoever uses it sets "
+                    "it again, or you remove the file, retention removes nothing") == 0);
+  CHECK(fixture.is_there("cursors/office"));
 }
 
 TEST_CASE("a store in use is not repaired, and where there is none nothing is made", "[repair]") {
