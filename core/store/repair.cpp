@@ -87,6 +87,7 @@ class FileRepair final {
       Status why;
       const TableVerdict* verdict = verifier.verify(manifest_.store_id, table, {}, why);
       if (verdict != nullptr && verdict->whole) {
+        tell_of_earlier(*verdict, table);
         continue;
       }
       if (verdict == nullptr && why.code() != Code::corrupt && why.code() != Code::not_found) {
@@ -123,6 +124,15 @@ class FileRepair final {
       return linked;
     }
     return {};
+  }
+
+  // A repair that was cut short may have rewritten it and not recorded what is lost.
+  void tell_of_earlier(const TableVerdict& verdict, const TableInfo& table) {
+    if (verdict.repaired) {
+      lose(table.first, table.last,
+           fmt::format("{} took the place of a damaged or lost table",
+                       path_of(table_file_name(table.number))));
+    }
   }
 
   // Puts a new table with what can be read of `table` into its place.
@@ -358,10 +368,15 @@ Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment 
   KIFA_TRY(store.status());
   const auto lost = record_gaps(options, environment, files->losses, **store);
   const Status closed = (*store)->close();
+  tell_what_is_aside(files->options, environment);
+  if (lost.status().code() == Code::unavailable) {
+    return lost.error().with_context(
+        "what is lost cannot be recorded; make room, or let a daemon open the store with a larger "
+        "disk_budget, and repair again");
+  }
   KIFA_TRY(lost.status());
   KIFA_TRY(closed);
   report.lost_records = *lost;
-  tell_what_is_aside(files->options, environment);
   auto after =
       verify_store(environment.files, {.directory = options.directory, .on_fault = on_fault});
   KIFA_TRY(after.status());

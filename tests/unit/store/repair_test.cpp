@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 #include "core/store/checkpoints_file.hpp"
 #include "core/store/cursors.hpp"
 #include "core/store/status_file.hpp"
@@ -227,6 +229,47 @@ TEST_CASE("repair keeps to the sizes and the disk budget that the store has", "[
   CHECK(fixture.reports.empty());
 }
 
+TEST_CASE("repair of a store that has used up its disk budget ends, and loses nothing",
+          "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  fixture.options.compaction_enabled = false;
+  std::mt19937_64 random(5);
+  std::string payload(60'000, ' ');
+  std::uint64_t taken = 0;
+  {
+    auto store = fixture.open();
+    while (true) {
+      std::ranges::generate(payload, [&random] { return static_cast<char>(random()); });
+      if (!append_text(*store, payload)) {
+        break;
+      }
+      REQUIRE(++taken < 200);
+    }
+    ignore(store->close(), "the budget is used up");
+  }
+  taken = read_all(*fixture.read()).lsns.size();
+  const TableInfo damaged = fixture.manifest().tables.front();
+  fixture.spoil(table_file_name(damaged.number), damaged.bytes / 2);
+  const auto repaired = [&] {
+    return repair_store({.directory = fixture.options.directory},
+                        fixture.environment(fixture.files), [](const VerifyFault&) {});
+  };
+  const Status refused = repaired().status();
+  CHECK(refused.code() == Code::unavailable);
+  INFO(refused.message());
+  CHECK(refused.message().find("with a larger disk_budget, and repair again") != std::string::npos);
+  CHECK(fixture.has_reported("bytes of the disk budget of 8388608"));
+  CHECK(read_all(*fixture.read()).lsns.size() == taken - 1);
+  fixture.options.disk_budget_bytes = 16_MiB;
+  REQUIRE(fixture.open()->close().is_ok());
+  const auto report = repaired();
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 0);
+  CHECK(report->lost_records == 1);
+  CHECK(gap_texts(fixture).find("took the place of a damaged") != std::string::npos);
+}
+
 TEST_CASE("checkpoints that cannot be read are dropped, and the file is kept", "[repair]") {
   UpkeepFixture fixture;
   {
@@ -361,6 +404,14 @@ struct DamagedStore : UpkeepFixture {
     REQUIRE(report.has_value());
     REQUIRE(faults.empty());
     const Contents contents = read_all(*Reader::open(options.directory, where).value());
+    for (const Event& event : contents.events) {
+      INFO(event.text);
+      const bool is_gap = event.kind == EventKind::gap;
+      REQUIRE((!is_gap || event.text.find("/store/table-") != std::string::npos));
+      REQUIRE((!is_gap || std::ranges::none_of(readable, [&event](Lsn lsn) {
+        return lsn >= event.first_lost && lsn <= event.last_lost;
+      })));
+    }
     REQUIRE(contents.lsns == readable);
     for (std::size_t i = 0; i < contents.lsns.size(); ++i) {
       REQUIRE(contents.payloads[i] == payload_of(contents.lsns[i].value));
