@@ -39,6 +39,18 @@ std::string lsn_range(const store::VerifyReport& report) {
                            with_separators(report.last.value));
 }
 
+// Whether `kifa verify --repair` does anything about faults of this kind.
+bool is_repaired(store::FaultKind kind) {
+  return kind != store::FaultKind::chain && kind != store::FaultKind::cursor &&
+         kind != store::FaultKind::anchor;
+}
+
+std::string remedy(const std::string& directory, const store::VerifyReport& report) {
+  return fmt::format(
+      "{}`kifa verify -d {} --repair` keeps what can be read and records what is lost as gaps\n",
+      report.live ? "stop the daemon first; then " : "", directory);
+}
+
 std::string summary(const std::string& directory, const store::VerifyReport& report) {
   std::string text;
   for (const std::string& note : report.notes) {
@@ -122,8 +134,10 @@ int run(const VerifyCommand& command) {
   Output output(STDOUT_FILENO);
   Status written;
   JsonArray faults;
+  bool has_remedy = false;
   options.on_progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); };
   options.on_fault = [&](const store::VerifyFault& fault) {
+    has_remedy = has_remedy || (!command.repair && is_repaired(fault.kind));
     if (command.json) {
       faults.add(fault_json(fault));
     } else if (written) {
@@ -144,7 +158,8 @@ int run(const VerifyCommand& command) {
   if (written && command.json) {
     written = output.append(for_machines(command.data_dir, *report, faults));
   } else if (written && !command.quiet) {
-    written = output.append(summary(command.data_dir, *report));
+    written = output.append(summary(command.data_dir, *report) +
+                            (has_remedy ? remedy(command.data_dir, *report) : std::string()));
   }
   if (written) {
     written = output.flush();

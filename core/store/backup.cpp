@@ -183,11 +183,19 @@ class Backup final {
       }
       const Status copied = link_or_copy(name);
       if (!copied) {
-        return stale_or(view, copied);
+        return stale_or(view, copied.code() == Code::not_found ? missing(name) : copied);
       }
       names_.insert(name);
     }
     return Copied::done;
+  }
+
+  // Nothing comes of a copy without it: what is gone should be known first.
+  [[nodiscard]] Status missing(const std::string& name) const {
+    return {Code::corrupt,
+            fmt::format("{} is missing: the store is not whole and was not copied; `kifa verify -d "
+                        "{}` tells what is lost, and with --repair the rest becomes a whole store",
+                        in(options_.directory, name), options_.directory)};
   }
 
   Status link_or_copy(const std::string& name) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -14,8 +15,8 @@
 #include "core/store/small_file.hpp"
 #include "core/store/store_directory.hpp"
 #include "core/store/store_view.hpp"
+#include "core/store/table_file.hpp"
 #include "core/store/table_format.hpp"
-#include "core/store/table_reader.hpp"
 #include "core/store/table_writer.hpp"
 #include "core/store/verify_tables.hpp"
 
@@ -25,6 +26,48 @@ namespace {
 
 // Compaction joins nothing of this level: the pieces of a repaired table lead to another anchor.
 constexpr std::uint32_t kRepairedLevel = 2;
+
+// LSNs that a table does not give any more.
+struct Loss {
+  LsnRange lsns;
+  std::string why;  // names the file and the place
+};
+
+struct FilesReport {
+  std::uint64_t tables = 0;  // rewritten
+  std::vector<Loss> losses = {};
+  StoreOptions options = {};  // for the opening that follows
+};
+
+// The store is opened with the sizes that it has, and with the disk budget of its last opening:
+// files of another size would not be used again, and might leave no room for those that are. Only
+// what has to be done is done: nothing is joined or removed, and the log stays in the log while it
+// has room.
+StoreOptions options_of(const LogScan& scan, StoreOptions options) {
+  std::uint64_t segment_bytes = options.segment_bytes;
+  if (!scan.path.empty()) {
+    segment_bytes = scan.path.back().header.segment_bytes;
+    options.block_bytes = scan.path.back().header.block_bytes;
+  } else if (!scan.segment_file_bytes.empty()) {
+    segment_bytes = scan.segment_file_bytes.rbegin()->second;
+  }
+  if (std::has_single_bit(segment_bytes)) {
+    options.segment_bytes = std::clamp(segment_bytes, kSegmentBytesMin, kSegmentBytesMax);
+  }
+  if (scan.opening_note) {
+    options.disk_budget_bytes = scan.opening_note->disk_budget_bytes;
+  }
+  options.record_bytes_max = record_bytes_limit(options);
+  options.spare_segments = 1;
+  options.log_backlog_bytes_max = 0;
+  options.memtable_flush_bytes = UINT64_MAX;
+  options.flush_segments = UINT32_MAX;
+  options.compaction_enabled = false;
+  options.retention_age = {};
+  options.retention_bytes = 0;
+  options.retention_records = 0;
+  return options;
+}
 
 // What opening a store does not repair: tables and checkpoints. With the lock.
 class FileRepair final {
@@ -37,22 +80,21 @@ class FileRepair final {
         scan_(scan),
         next_number_(std::max(manifest_.next_file_number, scan.manifest.highest_file_number + 1)) {}
 
-  // Returns how many tables were rewritten.
-  Result<std::uint64_t> run() {
+  Result<FilesReport> run() {
     const Manifest before = manifest_;
     TableVerifier verifier(files_, options_.directory, std::nullopt, [](const VerifyFault&) {});
-    std::uint64_t rewritten = 0;
     for (TableInfo& table : manifest_.tables) {
       Status why;
       const TableVerdict* verdict = verifier.verify(manifest_.store_id, table, {}, why);
       if (verdict != nullptr && verdict->whole) {
+        tell_of_earlier(*verdict, table);
         continue;
       }
       if (verdict == nullptr && why.code() != Code::corrupt && why.code() != Code::not_found) {
         return why;
       }
       KIFA_TRY(rewrite(table));
-      ++rewritten;
+      ++report_.tables;
     }
     std::erase_if(manifest_.tables, [](const TableInfo& table) {
       return table.last < table.first && table.events == 0;
@@ -63,7 +105,10 @@ class FileRepair final {
     }
     // A new version also says that the state is this one, when the newest manifest was lost.
     const bool is_settled = manifest_ == before && why_outdated(scan_).empty();
-    return is_settled ? Result<std::uint64_t>(rewritten) : commit(before, rewritten);
+    if (!is_settled) {
+      KIFA_TRY(commit(before));
+    }
+    return std::move(report_);
   }
 
  private:
@@ -79,6 +124,15 @@ class FileRepair final {
       return linked;
     }
     return {};
+  }
+
+  // A repair that was cut short may have rewritten it and not recorded what is lost.
+  void tell_of_earlier(const TableVerdict& verdict, const TableInfo& table) {
+    if (verdict.repaired) {
+      lose(table.first, table.last,
+           fmt::format("{} took the place of a damaged or lost table",
+                       path_of(table_file_name(table.number))));
+    }
   }
 
   // Puts a new table with what can be read of `table` into its place.
@@ -111,46 +165,86 @@ class FileRepair final {
     return {};
   }
 
+  // Every record of every block that holds, whether an index names it or not.
   Status copy_readable(const TableInfo& table, TableWriter& to) {
-    const auto reader = TableReader::open(
-        files_, path_of(table_file_name(table.number)),
+    const std::string path = path_of(table_file_name(table.number));
+    const auto file = TableFile::open_for_salvage(
+        files_, path,
         {.number = table.number, .store_id = manifest_.store_id, .footer_crc = table.footer_crc});
-    if (!reader) {
-      return {};  // nothing can be found in it
+    if (!file) {
+      const bool is_lost =
+          file.error().code() == Code::not_found || file.error().code() == Code::corrupt;
+      lose(table.first, table.last, file.error().message());
+      return is_lost ? Status() : file.error();
     }
-    Status failure;
-    KIFA_TRY((*reader)->scan(
-        {},
-        [&](const RecordView& record) {
-          failure = to.add(record);
-          return failure.is_ok();
-        },
-        [&](const Event& event) {
-          failure = to.add(event);
-          return failure.is_ok();
-        },
-        [](const TableDamage&) {}));
-    return failure;
+    Lsn next = table.first;
+    std::uint64_t next_event = table.first_event;
+    std::uint64_t at = sizeof(TableHeader);
+    while (const auto block = (*file)->find_block(at)) {
+      if (block->offset != at && block->record_count != 0) {
+        lose(next, {block->first_lsn - 1}, loss_text(path, at, (*file)->footer().file_bytes));
+      }
+      KIFA_TRY(copy_block((*file)->content(), table, next, next_event, to));
+      at = block->offset + block->block_bytes;
+    }
+    lose(next, table.last, loss_text(path, at, (*file)->footer().file_bytes));
+    return {};
+  }
+
+  // `next` and `next_event`: of what may follow; a table holds nothing else than the manifest says.
+  static Status copy_block(BlockContent& content, const TableInfo& table, Lsn& next,
+                           std::uint64_t& next_event, TableWriter& to) {
+    while (true) {
+      const BlockContent::Step step = content.next();
+      if (step == BlockContent::Step::record) {
+        const RecordView& record = content.record();
+        if (record.lsn >= next && record.lsn <= table.last) {
+          KIFA_TRY(to.add(record));
+          next = record.lsn.next();
+        }
+      } else if (step == BlockContent::Step::event) {
+        if (content.event().number >= next_event) {
+          KIFA_TRY(to.add(content.event()));
+          next_event = content.event().number + 1;
+        }
+      } else {
+        return {};
+      }
+    }
+  }
+
+  static std::string loss_text(const std::string& path, std::uint64_t offset,
+                               std::uint64_t file_bytes) {
+    return offset + sizeof(TableBlockHeader) > file_bytes
+               ? fmt::format("{}{} is cut off at {} bytes", path, kDamagedSuffix, file_bytes)
+               : fmt::format("{}{} at offset {}: a block is damaged", path, kDamagedSuffix, offset);
+  }
+
+  void lose(Lsn first, Lsn last, std::string why) {
+    if (first <= last) {
+      report_.losses.push_back({.lsns = {first, last}, .why = std::move(why)});
+    }
   }
 
   void take_out_of_totals(const TableInfo& table, const TableInfo& now) {
+    const auto take = [](std::uint64_t& total, std::uint64_t before, std::uint64_t left) {
+      total -= std::min(total, before - std::min(before, left));
+    };
     Totals& totals = manifest_.flushed.mark.totals;
-    totals.records -= std::min(totals.records, table.records - now.records);
-    totals.payload_bytes -= std::min(totals.payload_bytes, table.payload_bytes - now.payload_bytes);
-    totals.gaps -= std::min(totals.gaps, table.gaps - now.gaps);
-    totals.lost_records -= std::min(totals.lost_records, table.lost_records - now.lost_records);
-    totals.events -= std::min(totals.events, table.events - now.events);
+    take(totals.records, table.records, now.records);
+    take(totals.payload_bytes, table.payload_bytes, now.payload_bytes);
+    take(totals.gaps, table.gaps, now.gaps);
+    take(totals.lost_records, table.lost_records, now.lost_records);
+    take(totals.events, table.events, now.events);
   }
 
-  Result<std::uint64_t> commit(const Manifest& before, std::uint64_t rewritten) {
+  Status commit(const Manifest& before) {
     manifest_.version = std::max(before.version, scan_.manifest.highest_version) + 1;
     manifest_.previous_version = before.version;
     manifest_.previous_checksum = checksum_of(before);
     manifest_.next_file_number = next_number_;
     KIFA_TRY(files_.sync_directory(options_.directory));
-    const ManifestWrite written = write_manifest(files_, options_.directory, manifest_);
-    KIFA_TRY(written.status);
-    return rewritten;
+    return write_manifest(files_, options_.directory, manifest_).status;
   }
 
   const StoreOptions& options_;
@@ -159,10 +253,10 @@ class FileRepair final {
   Manifest manifest_;
   LogScan& scan_;
   std::uint64_t next_number_;
+  FilesReport report_;
 };
 
-Result<std::uint64_t> repair_files(const StoreOptions& options,
-                                   const StoreEnvironment& environment) {
+Result<FilesReport> repair_files(const StoreOptions& options, const StoreEnvironment& environment) {
   const auto directory =
       StoreDirectory::open(options.directory, options.allow_network, environment);
   KIFA_TRY(directory.status());
@@ -171,33 +265,60 @@ Result<std::uint64_t> repair_files(const StoreOptions& options,
   KIFA_TRY(scan.status());
   // Lost files are told of below, once they are replaced.
   KIFA_TRY(settle_tables(options, environment, *scan));
+  FilesReport none{.options = options_of(*scan, options)};
   if (!scan->manifest.manifest) {
-    return std::uint64_t{0};
+    return none;
   }
-  return FileRepair(options, environment, *scan).run();
+  auto report = FileRepair(options, environment, *scan).run();
+  if (report) {
+    report->options = std::move(none.options);
+  }
+  return report;
+}
+
+// Why these LSNs are gone: the first place, and how many more there are.
+std::string why_lost(const LsnRange& lsns, const std::vector<Loss>& losses) {
+  std::string why;
+  std::size_t others = 0;
+  for (const Loss& loss : losses) {
+    if (loss.lsns.last < lsns.first || loss.lsns.first > lsns.last) {
+      continue;
+    }
+    others += why.empty() ? 0 : 1;
+    why = why.empty() ? loss.why : why;
+  }
+  if (why.empty()) {
+    return {};
+  }
+  return others == 0 ? fmt::format(": {}", why)
+                     : fmt::format(": {}, and {} more such places", why, others);
+}
+
+Event gap_of(const LsnRange& lsns, const std::vector<Loss>& losses, const Clock& clock) {
+  Event gap;
+  gap.observed_unix_ns = clock.now_unix_ns();
+  gap.records = lsns.last.value - lsns.first.value + 1;
+  gap.first_lost = lsns.first;
+  gap.last_lost = lsns.last;
+  gap.text = fmt::format("repair: LSN {} to {} cannot be read any more{}", lsns.first.value,
+                         lsns.last.value, why_lost(lsns, losses));
+  return gap;
 }
 
 // Records as gaps what is neither a record nor in one. Returns how many LSNs.
 Result<std::uint64_t> record_gaps(const StoreOptions& options, const StoreEnvironment& environment,
-                                  Store& store) {
+                                  const std::vector<Loss>& losses, Store& store) {
   std::vector<Event> gaps;
   std::uint64_t lost = 0;
-  const auto report =
-      verify_store(environment.files,
-                   {.directory = options.directory, .on_fault = [&](const VerifyFault& fault) {
-                      if (fault.kind == FaultKind::records && fault.first.value != 0) {
-                        Event gap;
-                        gap.observed_unix_ns = environment.clock.now_unix_ns();
-                        gap.records = fault.last.value - fault.first.value + 1;
-                        gap.first_lost = fault.first;
-                        gap.last_lost = fault.last;
-                        gap.text = fmt::format("repair: LSN {} to {} cannot be read any more",
-                                               fault.first.value, fault.last.value);
-                        lost += gap.records;
-                        environment.report(Severity::warning, gap.text);
-                        gaps.push_back(std::move(gap));
-                      }
-                    }});
+  const auto report = verify_store(
+      environment.files,
+      {.directory = options.directory, .on_fault = [&](const VerifyFault& fault) {
+         if (fault.kind == FaultKind::records && fault.first.value != 0) {
+           gaps.push_back(gap_of({fault.first, fault.last}, losses, environment.clock));
+           lost += gaps.back().records;
+           environment.report(Severity::warning, gaps.back().text);
+         }
+       }});
   KIFA_TRY(report.status());
   constexpr std::size_t kEventsAtOnce = 100;
   for (std::size_t at = 0; at < gaps.size(); at += kEventsAtOnce) {
@@ -211,6 +332,26 @@ Result<std::uint64_t> record_gaps(const StoreOptions& options, const StoreEnviro
   return lost;
 }
 
+// What was kept for an expert takes of the disk budget, which nobody looks at a store for.
+void tell_what_is_aside(const StoreOptions& options, const StoreEnvironment& environment) {
+  const auto entries = environment.files.list(options.directory);
+  std::uint64_t bytes = 0;
+  for (const io::DirectoryEntry& entry : entries ? *entries : std::vector<io::DirectoryEntry>()) {
+    if (entry.name.ends_with(kDamagedSuffix) || entry.name.ends_with(kOrphanSuffix)) {
+      const auto info = environment.files.info(fmt::format("{}/{}", options.directory, entry.name));
+      bytes += info ? info->bytes : 0;
+    }
+  }
+  if (bytes != 0 && options.disk_budget_bytes != 0) {
+    environment.report(
+        Severity::warning,
+        fmt::format("{}: the files that were kept aside (*{}, *{}) take {} bytes of the disk "
+                    "budget of {}; remove them when nobody needs them any more",
+                    options.directory, kDamagedSuffix, kOrphanSuffix, bytes,
+                    options.disk_budget_bytes));
+  }
+}
+
 }  // namespace
 
 Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment environment,
@@ -218,13 +359,21 @@ Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment 
   // A directory without a store stays as it is.
   KIFA_TRY(view_store(environment.files, options.directory).status());
   RepairReport report;
-  const auto tables = repair_files(options, environment);
-  KIFA_TRY(tables.status());
-  report.tables = *tables;
-  auto store = Store::open(options, environment);
+  const auto files = repair_files(options, environment);
+  KIFA_TRY(files.status());
+  report.tables = files->tables;
+  // Without threads nothing is made ahead of need, and what finds no room says so.
+  environment.background_threads = false;
+  auto store = Store::open(files->options, environment);
   KIFA_TRY(store.status());
-  const auto lost = record_gaps(options, environment, **store);
+  const auto lost = record_gaps(options, environment, files->losses, **store);
   const Status closed = (*store)->close();
+  tell_what_is_aside(files->options, environment);
+  if (lost.status().code() == Code::unavailable) {
+    return lost.error().with_context(
+        "what is lost cannot be recorded; make room, or let a daemon open the store with a larger "
+        "disk_budget, and repair again");
+  }
   KIFA_TRY(lost.status());
   KIFA_TRY(closed);
   report.lost_records = *lost;

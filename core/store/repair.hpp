@@ -21,11 +21,15 @@ struct RepairReport {
 // files that no manifest knows are moved aside, and the store is opened once, which repairs the
 // log. What is lost is recorded as gaps. Damaged files stay as NAME.damaged or NAME.orphan.
 //
+// Of `options` count the directory and what concerns opening it at all. Sizes and disk budget are
+// those that the store has, and nothing is compacted or removed by retention.
+//
 // `environment.report` is told each step, as a sentence. `on_fault` gets what verification still
 // finds afterwards. A repair that is cut short can be done again.
 //
 // Errors: locked: a daemon has the store. Those of the file system; a table that cannot be replaced
-//         leaves the store as it was.
+//         leaves the store as it was. unavailable: a gap cannot be recorded, because the disk or
+//         the disk budget is full.
 Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment environment,
                                   const std::function<void(const VerifyFault&)>& on_fault);
 

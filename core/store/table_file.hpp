@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,14 @@ class TableFile final {
   [[nodiscard]] static Result<std::unique_ptr<TableFile>> open(io::FileSystem& files,
                                                                const std::string& path,
                                                                const TableExpectation& expected);
+
+  // For a table whose footer, indexes or end are gone: find_block(), read_block() and content()
+  // work. `corrupt`: header or footer hold and are not what is expected.
+  [[nodiscard]] static Result<std::unique_ptr<TableFile>> open_for_salvage(
+      io::FileSystem& files, const std::string& path, const TableExpectation& expected);
+  // The first block that holds at or behind `from`, where one should begin; content() is then its.
+  // What the disk does not give in two attempts counts as damaged.
+  std::optional<TableIndexEntry> find_block(std::uint64_t from);
 
   [[nodiscard]] const TableFooter& footer() const { return footer_; }
   [[nodiscard]] const TableInfo& info() const { return info_; }
@@ -76,6 +85,11 @@ class TableFile final {
   Result<ByteView> read_part(const TablePart& part, std::string_view what);
   Status check_footer(const TableExpectation& expected, std::uint64_t file_bytes) const;
   Status read_top();
+  Status check_identity(const TableExpectation& expected) const;
+  [[nodiscard]] std::optional<TableBlockHeader> header_at(std::uint64_t at) const;
+  std::optional<TableIndexEntry> block_at(std::uint64_t at);
+  std::optional<std::uint64_t> find_mark(std::uint64_t from);
+  void read_what_is_left(std::uint64_t offset, MutableBytes into) const;
 
   std::string path_;
   std::unique_ptr<io::File> file_;

@@ -273,7 +273,8 @@ class Verification final {
         const std::string path =
             fmt::format("{}/{}/{}", options_.directory, kCursorsDirectory, damaged.name);
         fault(FaultKind::cursor, path,
-              fmt::format("{}: {}; until it is repaired or removed, retention removes nothing",
+              fmt::format("{}: {}; until whoever uses it sets it again, or you remove the file, "
+                          "retention removes nothing",
                           path, damaged.why));
       }
     } else {

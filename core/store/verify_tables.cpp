@@ -36,7 +36,9 @@ VerifyFault fault_of(const std::string& path, const TableDamage& damage) {
 }
 
 // The LSNs that are not there, and the gaps that are told of.
-void find_gaps(TableReader& reader, TableVerdict& verdict) {
+void find_gaps(TableReader& reader, TableVerdict& verdict,
+               const TableReader::OnDamage& on_new_damage) {
+  const bool was_whole = verdict.whole;
   Lsn next = reader.info().first;
   const auto miss_up_to = [&](Lsn behind) {
     if (behind > next) {
@@ -56,8 +58,13 @@ void find_gaps(TableReader& reader, TableVerdict& verdict) {
         }
         return true;
       },
-      [](const TableDamage&) {});
-  ignore(scanned, "verify() has told of everything that cannot be read");
+      // verify() has told of everything that cannot be read, unless the disk begins to fail now.
+      [&](const TableDamage& damage) {
+        if (was_whole) {
+          on_new_damage(damage);
+        }
+      });
+  ignore(scanned, "it fails for nothing else");
   miss_up_to(reader.info().last.next());
 }
 
@@ -106,7 +113,7 @@ const TableVerdict* TableVerifier::verify(const StoreId& store_id, const TableIn
   }
   const bool is_dense = table.records == table.last.value + 1 - table.first.value;
   if (!verdict.whole || !is_dense || table.gaps != 0) {
-    find_gaps(**reader, verdict);
+    find_gaps(**reader, verdict, on_damage);
   }
   return &verdicts_.emplace(table.number, std::move(verdict)).first->second;
 }

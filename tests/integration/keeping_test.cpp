@@ -70,6 +70,9 @@ TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
   INFO(quiet.out << quiet.err);
   CHECK(quiet.exit_code == 65);
   CHECK(quiet.out.find(table + " at offset ") != std::string::npos);
+  CHECK(quiet.out.find("--repair") == std::string::npos);
+  CHECK(run_kifa({"verify", "-d", data}).out.find("`kifa verify -d " + data + " --repair` keeps") !=
+        std::string::npos);
   const Ending json = run_kifa({"verify", "-d", data, "--json"});
   CHECK(json.exit_code == 65);
   CHECK(json_number(json.out, "fault_count") > 0);
@@ -78,7 +81,9 @@ TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
   std::string other = anchor;
   other.back() = other.back() == '0' ? '1' : '0';
   CHECK(run_kifa({"verify", "-d", data, "--anchor", anchor}).exit_code == 0);
-  CHECK(run_kifa({"verify", "-d", data, "--anchor", other}).exit_code == 65);
+  const Ending forged = run_kifa({"verify", "-d", data, "--anchor", other});
+  CHECK(forged.exit_code == 65);
+  CHECK(forged.out.find("--repair") == std::string::npos);
   require_refusal(run_kifa({"verify", "-d", data, "--anchor", "1:2:3"}), 64, "no anchor");
   require_refusal(run_kifa({"verify", "-d", directory.file("none")}), 69, "nothing was created");
 }
@@ -100,6 +105,9 @@ TEST_CASE("verify --repair keeps what can be read, records the rest and deletes 
   CHECK(lost > 0);
   CHECK(json_number(repair.out, "records") == kLines - lost);
   CHECK(read_file(table + ".damaged") == bytes);
+  CHECK(repair.err.find(": " + table + ".damaged at offset ") != std::string::npos);
+  CHECK(run_kifa({"query", "-d", data, "--events"}).out.find(table + ".damaged at offset ") !=
+        std::string::npos);
   CHECK(run_kifa({"verify", "-d", data}).exit_code == 0);
   CHECK(stats_number(data, "lost_records") == lost);
   CHECK(payloads(data).size() == kLines - lost);

@@ -158,8 +158,12 @@ TEST_CASE("a table that is missing fails a backup; a log that is damaged goes wi
   REQUIRE(report.has_value());
   CHECK(report->damages == 1);
   REQUIRE(fixture.files.remove(fixture.path(table_file_name(manifest.tables[0].number))).is_ok());
-  CHECK_FALSE(
-      back_up_store(fixture.files, {.directory = "/store", .target = "/other"}).has_value());
+  const Status refused =
+      back_up_store(fixture.files, {.directory = "/store", .target = "/other"}).status();
+  CHECK(refused.code() == Code::corrupt);
+  CHECK(refused.message().find(table_file_name(manifest.tables[0].number) + " is missing") !=
+        std::string::npos);
+  CHECK(refused.message().find("--repair") != std::string::npos);
   CHECK_FALSE(fixture.files.info("/other.partial").has_value());
 }
 

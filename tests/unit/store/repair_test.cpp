@@ -1,6 +1,13 @@
 #include "core/store/repair.hpp"
 
+#include <fmt/format.h>
+
+#include <random>
+
 #include "core/store/checkpoints_file.hpp"
+#include "core/store/cursors.hpp"
+#include "core/store/status_file.hpp"
+#include "core/store/table_writer.hpp"
 #include "tests/unit/store/upkeep_fixture.hpp"
 
 using namespace kifa;                  // NOLINT: a test
@@ -18,6 +25,26 @@ RepairReport repair(UpkeepFixture& fixture) {
   REQUIRE(report.has_value());
   REQUIRE(report->after.faults == 0);
   return *report;
+}
+
+// All texts of gap events, a line each.
+std::string gap_texts(UpkeepFixture& fixture) {
+  std::string texts;
+  for (const Event& event : read_all(*fixture.read()).events) {
+    texts += event.kind == EventKind::gap ? event.text + "\n" : "";
+  }
+  return texts;
+}
+
+// What the blocks of a table say of themselves.
+std::vector<TableIndexEntry> blocks_of(const std::vector<std::byte>& table) {
+  const auto footer = load<TableFooter>(table.data() + table.size() - sizeof(TableFooter));
+  std::vector<TableIndexEntry> blocks;
+  for (std::uint64_t at = sizeof(TableHeader); at < footer.blocks_end;) {
+    blocks.push_back(index_entry_of(load<TableBlockHeader>(table.data() + at)));
+    at += blocks.back().block_bytes;
+  }
+  return blocks;
 }
 
 }  // namespace
@@ -58,20 +85,189 @@ TEST_CASE("a table with a damaged block is rewritten with the rest, and the loss
   CHECK(fixture.is_there(name + ".damaged"));
 }
 
-TEST_CASE("a table that is missing or has no footer becomes a gap", "[repair]") {
+TEST_CASE("a table that is missing becomes a gap that names its file", "[repair]") {
   UpkeepFixture fixture;
   fixture.fill(60);
   const TableInfo lost = fixture.manifest().tables.front();
   const std::string name = table_file_name(lost.number);
-  if (GENERATE(false, true)) {
-    REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
-  } else {
-    fixture.spoil(name, lost.bytes - 100);
-  }
+  REQUIRE(fixture.files.remove(fixture.path(name)).is_ok());
   const RepairReport report = repair(fixture);
   CHECK(report.tables == 1);
   CHECK(report.lost_records == lost.records);
   CHECK(report.after.records == 60 - lost.records);
+  CHECK(gap_texts(fixture).find(fixture.path(name) + ": No such file") != std::string::npos);
+}
+
+TEST_CASE("a table whose footer, indexes or header are damaged loses no record", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const TableInfo table = fixture.manifest().tables.front();
+  const std::string name = table_file_name(table.number);
+  const auto content = *fixture.files.content(fixture.path(name));
+  const auto footer = load<TableFooter>(content.data() + content.size() - sizeof(TableFooter));
+  SECTION("one bit of the footer") {
+    REQUIRE(fixture.files.flip_bit(fixture.path(name), 8 * (table.bytes - 100)).is_ok());
+  }
+  SECTION("the end is cut off") { fixture.cut(name, footer.blocks_end); }
+  SECTION("the top index") { fixture.spoil(name, footer.top.offset); }
+  SECTION("everything but the blocks") {
+    const std::string junk(table.bytes - footer.blocks_end, '#');
+    fixture.spoil(name, 0);
+    REQUIRE(fixture.files.damage(fixture.path(name), footer.blocks_end, as_byte_view(junk)));
+  }
+  const RepairReport report = repair(fixture);
+  CHECK(report.tables == 1);
+  CHECK(report.lost_records == 0);
+  CHECK(report.after.records == 60);
+  fixture.check_all(60);
+  CHECK(fixture.is_there(name + ".damaged"));
+}
+
+TEST_CASE("a table without its end loses only the blocks that are damaged", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const TableInfo table = fixture.manifest().tables.front();
+  const std::string name = table_file_name(table.number);
+  const std::string path = fixture.path(name);
+  const std::vector<TableIndexEntry> blocks = blocks_of(*fixture.files.content(path));
+  REQUIRE(blocks.size() >= 5);
+  fixture.spoil(name, blocks[1].offset + 200);  // its header tells where the next one stands
+  fixture.spoil(name, blocks[3].offset + 8);    // its header does not
+  fixture.cut(name, blocks.back().offset + 50);
+  const std::uint64_t lost =
+      blocks[1].record_count + blocks[3].record_count + blocks.back().record_count;
+  const RepairReport report = repair(fixture);
+  CHECK(report.lost_records == lost);
+  CHECK(report.after.records == 60 - lost);
+  const std::string texts = gap_texts(fixture);
+  INFO(texts);
+  for (const TableIndexEntry& block : {blocks[1], blocks[3]}) {
+    CHECK(texts.find(fmt::format(
+              "LSN {} to {} cannot be read any more: {}.damaged at offset {}: ", block.first_lsn,
+              block.last_lsn, path, block.offset)) != std::string::npos);
+  }
+  CHECK(texts.find(fmt::format("{}.damaged is cut off at {} bytes", path,
+                               blocks.back().offset + 50)) != std::string::npos);
+  const Contents contents = read_all(*fixture.read());
+  for (std::size_t i = 0; i < contents.lsns.size(); ++i) {
+    REQUIRE(contents.payloads[i] == UpkeepFixture::payload_of(contents.lsns[i].value));
+  }
+}
+
+TEST_CASE("another table in the place of one that is lost gives no record", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.compaction_enabled = false;
+  fixture.fill(60);
+  const Manifest manifest = fixture.manifest();
+  const TableInfo lost = manifest.tables.front();
+  const std::string path = fixture.path(table_file_name(lost.number));
+  REQUIRE(fixture.files.remove(path).is_ok());
+  const bool is_same_number = GENERATE(false, true);
+  INFO("same number: " << is_same_number);
+  if (is_same_number) {
+    auto writer = TableWriter::create(
+        fixture.files,
+        {.path = path, .store_id = manifest.store_id, .number = lost.number, .first = lost.first});
+    REQUIRE(writer.has_value());
+    REQUIRE((*writer)->add(RecordView{.lsn = lost.first, .payload = as_byte_view("forged")}));
+    REQUIRE((*writer)->end_piece(lost.last).has_value());
+    REQUIRE((*writer)->finish().has_value());
+  } else {
+    REQUIRE(fixture.files.link(fixture.path(table_file_name(manifest.tables[1].number)), path));
+  }
+  const RepairReport report = repair(fixture);
+  CHECK(report.lost_records == lost.records);
+  CHECK(report.after.records == 60 - lost.records);
+}
+
+TEST_CASE("repair keeps to the sizes and the disk budget that the store has", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  fixture.options.compaction_enabled = false;
+  const bool has_note = GENERATE(true, false);
+  INFO("the last opening left its note: " << has_note);
+  fixture.fill(100);
+  const std::vector<TableInfo> tables = fixture.manifest().tables;
+  REQUIRE(tables.size() >= StoreOptions().compaction_threshold + 1);
+  const std::uint64_t before = fixture.files.used_space();
+  const TableInfo& damaged = tables.front();
+  const std::string name = table_file_name(damaged.number);
+  fixture.spoil(name, damaged.bytes / 2);
+  if (!has_note) {
+    fixture.spoil("STATUS", kOpeningNoteOffset);
+  }
+  // As the command does, which knows none of the store's settings.
+  const auto report = repair_store({.directory = fixture.options.directory},
+                                   fixture.environment(fixture.files), {});
+  INFO(report.status().message());
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 0);
+  CHECK(report->lost_records >= 1);
+  CHECK(fixture.has_reported("take " + std::to_string(damaged.bytes) +
+                             " bytes of the disk budget of 8388608") == has_note);
+  const std::vector<TableInfo> left = fixture.manifest().tables;
+  CHECK(std::ranges::equal(std::span(tables).subspan(1),
+                           std::span(left).subspan(1, tables.size() - 1)));
+  std::size_t segments = 0;
+  for (const std::string& each : fixture.names()) {
+    if (segment_number_of(each)) {
+      ++segments;
+      CHECK(fixture.files.info(fixture.path(each))->bytes == 1_MiB);
+    }
+  }
+  CHECK(segments >= 2);
+  CHECK(fixture.files.used_space() <= before + damaged.bytes + 64_KiB);
+  const auto note = read_opening_note(fixture.files, fixture.options.directory);
+  REQUIRE(note.has_value());
+  CHECK(note->disk_budget_bytes == (has_note ? 8_MiB : 0));
+  fixture.reports.clear();
+  auto store = fixture.open();
+  UpkeepFixture::append_up_to(*store, 110);
+  REQUIRE(store->close().is_ok());
+  CHECK(fixture.reports.empty());
+}
+
+TEST_CASE("repair of a store that has used up its disk budget ends, and loses nothing",
+          "[repair]") {
+  UpkeepFixture fixture;
+  fixture.options.disk_budget_bytes = 8_MiB;
+  fixture.options.compaction_enabled = false;
+  std::mt19937_64 random(5);
+  std::string payload(60'000, ' ');
+  std::uint64_t taken = 0;
+  {
+    auto store = fixture.open();
+    while (true) {
+      std::ranges::generate(payload, [&random] { return static_cast<char>(random()); });
+      if (!append_text(*store, payload)) {
+        break;
+      }
+      REQUIRE(++taken < 200);
+    }
+    ignore(store->close(), "the budget is used up");
+  }
+  taken = read_all(*fixture.read()).lsns.size();
+  const TableInfo damaged = fixture.manifest().tables.front();
+  fixture.spoil(table_file_name(damaged.number), damaged.bytes / 2);
+  const auto repaired = [&] {
+    return repair_store({.directory = fixture.options.directory},
+                        fixture.environment(fixture.files), [](const VerifyFault&) {});
+  };
+  const Status refused = repaired().status();
+  CHECK(refused.code() == Code::unavailable);
+  INFO(refused.message());
+  CHECK(refused.message().find("with a larger disk_budget, and repair again") != std::string::npos);
+  CHECK(fixture.has_reported("bytes of the disk budget of 8388608"));
+  CHECK(read_all(*fixture.read()).lsns.size() == taken - 1);
+  fixture.options.disk_budget_bytes = 16_MiB;
+  REQUIRE(fixture.open()->close().is_ok());
+  const auto report = repaired();
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 0);
+  CHECK(report->lost_records == 1);
+  CHECK(gap_texts(fixture).find("took the place of a damaged") != std::string::npos);
 }
 
 TEST_CASE("checkpoints that cannot be read are dropped, and the file is kept", "[repair]") {
@@ -113,6 +309,21 @@ TEST_CASE("a damaged manifest, log and STATUS are repaired by opening", "[repair
   }
 }
 
+TEST_CASE("repair leaves a damaged cursor alone and says how to get rid of it", "[repair]") {
+  UpkeepFixture fixture;
+  fixture.fill(40);
+  REQUIRE(set_cursor(fixture.files, "/store", {.name = "office", .lsn = {3}}).is_ok());
+  fixture.spoil("cursors/office", 30);
+  std::string faults;
+  const auto report = repair_store(fixture.options, fixture.environment(fixture.files),
+                                   [&faults](const VerifyFault& fault) { faults += fault.text; });
+  REQUIRE(report.has_value());
+  CHECK(report->after.faults == 1);
+  CHECK(faults.find("/store/cursors/office: its checksum does not hold; until whoever uses it sets "
+                    "it again, or you remove the file, retention removes nothing") == 0);
+  CHECK(fixture.is_there("cursors/office"));
+}
+
 TEST_CASE("a store in use is not repaired, and where there is none nothing is made", "[repair]") {
   UpkeepFixture fixture;
   const auto code = [&] {
@@ -123,4 +334,129 @@ TEST_CASE("a store in use is not repaired, and where there is none nothing is ma
   auto store = fixture.open();
   CHECK(code() == Code::locked);
   REQUIRE(store->close().is_ok());
+}
+
+namespace {
+
+// Every call is tried; with sanitizers, which take ten times as long, some of them.
+constexpr std::uint64_t call_stride() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 11;
+#elif defined(__has_feature)
+  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 11 : 1;
+#else
+  return 1;
+#endif
+}
+
+// A store with everything that repair mends: a table whose footer is gone, one with a damaged
+// block, one that is missing, checkpoints that cannot be read.
+struct DamagedStore : UpkeepFixture {
+  std::vector<Lsn> readable;  // what a repair that is not disturbed keeps
+  std::string faults;         // that the last repair has left
+
+  DamagedStore() {
+    options.compaction_enabled = false;
+    options.memtable_flush_bytes = 300_KiB;
+    auto store = open();
+    const Checkpoint checkpoint{.origin = "p/s", .key = "file", .position = 7};
+    REQUIRE(store->append_durable({.pipeline = "p",
+                                   .source = "s",
+                                   .records = {},
+                                   .checkpoints = {&checkpoint, 1},
+                                   .events = {}}));
+    append_up_to(*store, 24);
+    REQUIRE(store->close().is_ok());
+    const Manifest whole = manifest();
+    REQUIRE(whole.tables.size() >= 4);
+    spoil(table_file_name(whole.tables[0].number), whole.tables[0].bytes - 100);
+    spoil(table_file_name(whole.tables[1].number), whole.tables[1].bytes / 2);
+    REQUIRE(files.remove(path(table_file_name(whole.tables[2].number))).is_ok());
+    spoil(checkpoints_file_name(whole.checkpoints.number), 70);
+    REQUIRE(files.sync_directory(options.directory).is_ok());
+    files.restart_trace();
+    const auto image = at_rest();
+    REQUIRE(repaired(*image).has_value());
+    readable = read_all(*Reader::open(options.directory, *image).value()).lsns;
+    REQUIRE(readable.size() > 12);
+    REQUIRE(readable.size() < 24);
+  }
+  // A disk of its own that holds what this one does.
+  io::CrashImage at_rest() {
+    const io::Trace trace = files.trace();
+    return io::CrashPoints(trace).kill(1);
+  }
+  Result<RepairReport> repaired(io::FileSystem& where) {
+    faults.clear();
+    return repair_store({.directory = options.directory}, environment(where),
+                        [this](const VerifyFault& fault) {
+                          // A new segment to which the disk has not let the log write is left
+                          // alone until the log behind it is in tables.
+                          if (!fault.text.ends_with("is damaged beyond telling what it is")) {
+                            faults += fault.text + "\n";
+                          }
+                        });
+  }
+  // Whatever happened before, a repair ends well and all that could be read is there.
+  void check_repaired(io::FileSystem& where) {
+    const auto report = repaired(where);
+    INFO(report.status().message() << faults);
+    REQUIRE(report.has_value());
+    REQUIRE(faults.empty());
+    const Contents contents = read_all(*Reader::open(options.directory, where).value());
+    for (const Event& event : contents.events) {
+      INFO(event.text);
+      const bool is_gap = event.kind == EventKind::gap;
+      REQUIRE((!is_gap || event.text.find("/store/table-") != std::string::npos));
+      REQUIRE((!is_gap || std::ranges::none_of(readable, [&event](Lsn lsn) {
+        return lsn >= event.first_lost && lsn <= event.last_lost;
+      })));
+    }
+    REQUIRE(contents.lsns == readable);
+    for (std::size_t i = 0; i < contents.lsns.size(); ++i) {
+      REQUIRE(contents.payloads[i] == payload_of(contents.lsns[i].value));
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a repair that is cut short anywhere loses nothing and can be done again",
+          "[repair][crash]") {
+  DamagedStore store;
+  REQUIRE(store.repaired(store.files).has_value());
+  const io::Trace trace = store.files.trace();
+  REQUIRE(trace.events.size() > 50);
+  for (io::CrashPoints points(trace);; points.advance()) {
+    INFO("after event " << points.passed() << " of " << trace.events.size());
+    store.check_repaired(*points.kill(points.passed()));
+    for (std::uint64_t seed = 0; seed < 2; ++seed) {
+      store.check_repaired(*points.power_cut(2 * points.passed() + seed));
+    }
+    if (points.at_end()) {
+      break;
+    }
+  }
+}
+
+TEST_CASE("a repair in which any call fails says so or ends well, and loses nothing",
+          "[repair][crash]") {
+  DamagedStore store;
+  const auto whole = store.at_rest();
+  REQUIRE(store.repaired(*whole).has_value());
+  const std::uint64_t calls = whole->call_count();
+  REQUIRE(calls > 100);
+  const bool is_lasting = GENERATE(false, true);
+  std::uint64_t failed = 0;
+  for (std::uint64_t n = 0; n < calls; n += call_stride()) {
+    INFO((is_lasting ? "from call " : "call ") << n << " of " << calls);
+    const auto image = store.at_rest();
+    image->add_fault({.index = n, .is_lasting = is_lasting});
+    const auto report = store.repaired(*image);
+    image->clear_faults();
+    INFO(report.status().message());
+    failed += report ? 0 : 1;
+    store.check_repaired(*image);
+  }
+  CHECK(failed > calls / call_stride() / 4);
 }

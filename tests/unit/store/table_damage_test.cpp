@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "core/store/table_file.hpp"
 #include "core/store/table_format.hpp"
 #include "tests/unit/store/table_fixture.hpp"
 
@@ -47,6 +48,54 @@ bool read_damaged(io::FileSystem& files, const std::vector<Item>& written) {
   const bool is_seen = !faults_of(**reader).empty();
   REQUIRE((contents.damage.empty() || is_seen));
   return is_seen;
+}
+
+// What one block holds, and where it stands.
+struct SalvagedBlock {
+  TableIndexEntry entry;
+  std::vector<Item> items;
+};
+
+// All blocks that can be found without footer and indexes.
+std::vector<SalvagedBlock> salvage(io::FileSystem& files) {
+  const auto file =
+      TableFile::open_for_salvage(files, kTablePath, {.number = 7, .store_id = kTableStore});
+  INFO(file.status().message());
+  REQUIRE(file.has_value());
+  std::vector<SalvagedBlock> blocks;
+  std::uint64_t at = 0;
+  while (const auto entry = (*file)->find_block(at)) {
+    REQUIRE(entry->offset >= at);
+    at = entry->offset + entry->block_bytes;
+    blocks.push_back({.entry = *entry, .items = {}});
+    BlockContent& content = (*file)->content();
+    while (true) {
+      const BlockContent::Step step = content.next();
+      if (step == BlockContent::Step::record) {
+        blocks.back().items.emplace_back(owned(content.record()));
+      } else if (step == BlockContent::Step::event) {
+        blocks.back().items.emplace_back(content.event());
+      } else {
+        REQUIRE(step == BlockContent::Step::end);
+        break;
+      }
+    }
+  }
+  return blocks;
+}
+
+std::vector<Item> items_of(const std::vector<SalvagedBlock>& blocks) {
+  std::vector<Item> items;
+  for (const SalvagedBlock& block : blocks) {
+    items.insert(items.end(), block.items.begin(), block.items.end());
+  }
+  return items;
+}
+
+void cut_table(io::FileSystem& files, std::uint64_t bytes) {
+  auto file = files.open(kTablePath, {.access = io::Access::read_write});
+  REQUIRE(file.has_value());
+  REQUIRE((*file)->resize(bytes).is_ok());
 }
 
 }  // namespace
@@ -120,6 +169,64 @@ TEST_CASE("a damaged block costs its own records and those behind it are still g
   CHECK(contents.damage[0].last >= contents.damage[0].first);
   CHECK(contents.items.size() > 150);
   CHECK(is_honest(items_of(pieces), contents));
+}
+
+TEST_CASE("every block that holds is found without footer and indexes, and nothing else",
+          "[table]") {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    io::MemoryFileSystem files;
+    const auto codec = static_cast<TableCodec>(seed % 3);
+    const auto pieces = RandomTable(seed).pieces(2, 60, 300);
+    REQUIRE(write_table(files, table_options(codec), pieces).has_value());
+    const auto whole = *files.content(kTablePath);
+    std::vector<SalvagedBlock> blocks = salvage(files);
+    REQUIRE(same(items_of(blocks), items_of(pieces)));
+    for (std::uint64_t i = 0; i < 1 + seed % 5; ++i) {
+      std::vector<std::byte> noise(1 + random() % 300);
+      const std::uint64_t at = random() % (whole.size() - noise.size());
+      const std::uint64_t from = random() % (whole.size() - noise.size());
+      const bool is_copy = random() % 2 == 0;  // a block of the same table in another place
+      for (std::size_t k = 0; k < noise.size(); ++k) {
+        noise[k] = is_copy ? whole[from + k] : static_cast<std::byte>(random());
+      }
+      REQUIRE(files.damage(kTablePath, at, noise).is_ok());
+    }
+    cut_table(files, whole.size() - random() % whole.size() / 2);
+    const auto now = *files.content(kTablePath);
+    std::erase_if(blocks, [&](const SalvagedBlock& block) {
+      const std::uint64_t end = block.entry.offset + block.entry.block_bytes;
+      return end > now.size() ||
+             !std::equal(now.begin() + static_cast<std::ptrdiff_t>(block.entry.offset),
+                         now.begin() + static_cast<std::ptrdiff_t>(end),
+                         whole.begin() + static_cast<std::ptrdiff_t>(block.entry.offset));
+    });
+    REQUIRE(same(items_of(salvage(files)), items_of(blocks)));
+  }
+}
+
+TEST_CASE("what the disk cannot read costs the blocks in it, and one that fails once costs none",
+          "[table]") {
+  io::MemoryFileSystem files;
+  const auto pieces = RandomTable(4).pieces(2, 300, 4000);
+  REQUIRE(write_table(files, table_options(), pieces).has_value());
+  std::vector<SalvagedBlock> blocks = salvage(files);
+  const std::uint64_t begin = 40960;
+  const std::uint64_t end = begin + 4096;
+  io::Fault fault{.kind = io::CallKind::read, .matches = [&](const io::CallInfo& call) {
+                    return call.offset < end && call.offset + call.bytes > begin;
+                  }};
+  files.add_fault(fault);
+  CHECK(same(items_of(salvage(files)), items_of(pieces)));
+  REQUIRE(files.faults_fired() == 1);
+  fault.is_lasting = true;
+  files.add_fault(fault);
+  const std::size_t lost = std::erase_if(blocks, [&](const SalvagedBlock& block) {
+    return block.entry.offset < end && block.entry.offset + block.entry.block_bytes > begin;
+  });
+  REQUIRE(lost >= 1);
+  CHECK(same(items_of(salvage(files)), items_of(blocks)));
 }
 
 TEST_CASE("a damaged index page costs no record", "[table]") {

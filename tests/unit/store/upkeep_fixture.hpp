@@ -58,6 +58,11 @@ struct UpkeepFixture : StoreFixture {
     const std::string junk(16, '#');
     REQUIRE(files.damage(path(name), offset, as_byte_view(junk)).is_ok());
   }
+  void cut(const std::string& name, std::uint64_t bytes) {
+    auto file = files.open(path(name), {.access = io::Access::read_write});
+    REQUIRE(file.has_value());
+    REQUIRE((*file)->resize(bytes).is_ok());
+  }
   [[nodiscard]] bool has_reported(std::string_view words) const {
     return std::ranges::any_of(reports, [words](const std::string& report) {
       return report.find(words) != std::string::npos;
