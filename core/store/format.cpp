@@ -73,7 +73,7 @@ Result<std::optional<SegmentHeader>> decode_segment_header(ByteView bytes, std::
   const bool sane_block = std::has_single_bit(header.block_bytes) &&
                           header.block_bytes >= kBlockBytesMin &&
                           header.block_bytes <= kBlockBytesMax;
-  const bool sane_size = header.segment_bytes >= kSegmentBytesMin &&
+  const bool sane_size = sane_block && header.segment_bytes >= kSegmentBytesMin &&
                          header.segment_bytes <= kSegmentBytesMax &&
                          header.segment_bytes % header.block_bytes == 0;
   if (!sane_block || !sane_size) {

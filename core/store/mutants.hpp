@@ -35,6 +35,8 @@ enum class Mutant : std::uint8_t {
   hold_ignored,                 // retention removes what somebody holds
   purge_not_told,               // records go without an event that says why
   checkpoints_lost_with_purge,  // of sources whose records were all removed
+  log_read_through_cache,       // by recovery and readers: it may hold what the disk does not
+  number_given_again,           // after a cut a new segment gets the number of a file that is there
 };
 
 #ifdef KIFA_STORE_MUTANTS

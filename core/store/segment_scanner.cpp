@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "core/store/mutants.hpp"
+
 namespace kifa::store {
 
 namespace {
@@ -365,6 +367,9 @@ Result<std::optional<FoundHeader>> find_segment_header(io::File& file, std::uint
 }
 
 Result<std::unique_ptr<io::File>> open_segment(io::FileSystem& files, const std::string& path) {
+  if (mutant_is(Mutant::log_read_through_cache)) {
+    return files.open(path, {.access = io::Access::read});
+  }
   auto opened = io::open_past_cache(files, path, {.access = io::Access::read});
   if (!opened) {
     return opened.error();

@@ -449,6 +449,9 @@ Status StoreImpl::make_pool(const LogScan& scan) {
       .has_reserve = scan.has_reserve,
       .spares_max = options_.spare_segments,
       .backlog_segments_max = backlog_segments_of(options_)};
+  if (mutant_is(Mutant::number_given_again)) {
+    options.next_number = scan.end.at.segment + 1;
+  }
   pool_ = std::make_unique<SegmentPool>(environment_.files, options);
   if (!scan.spares.empty()) {
     // The process that named them may have been killed before it synced their names.

@@ -214,6 +214,23 @@ TEST_CASE("retention that does not say what it does is noticed", "[crash][mutant
   report(violation_in("retention", kPowerCut));
 }
 
+TEST_CASE("a log that is read through the page cache is noticed", "[crash][mutants]") {
+  // After a failed sync only the cache has what was written. Who reads it there shows a record that
+  // the next cut takes away.
+  using crash::Step;
+  const std::vector<Step> steps = {Step::append_async, Step::sync_fails, Step::flush};
+  constexpr crash::SweepOptions kill = {
+      .kind = crash::CrashKind::kill, .points = 4, .seeds = 1, .nested_every = 1};
+  CHECK(violation_in("normal mode", kill, steps).empty());
+  const Active mutant(Mutant::log_read_through_cache);
+  report(violation_in("normal mode", kill, steps));
+}
+
+TEST_CASE("a number of a segment that is given again is noticed", "[crash][mutants]") {
+  const Active mutant(Mutant::number_given_again);
+  report(violation_in("reopen", kPowerCut));
+}
+
 TEST_CASE("checkpoints that go with their records are noticed", "[crash][mutants]") {
   const Active mutant(Mutant::checkpoints_lost_with_purge);
   report(violation_in("retention", kPowerCut));

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/integration/generated_lines.hpp"
 #include "tests/integration/kifa_program.hpp"
@@ -18,8 +20,14 @@
 namespace kifa::test {
 namespace {
 
-constexpr std::uint64_t kKills = kSmall ? 10 : 100;
 constexpr std::uint64_t kCheckAllEvery = 25;  // rounds; the others check what is new
+constexpr std::uint64_t kExportEvery = 4;     // rounds, about
+
+// KIFA_KILLS makes it longer.
+std::uint64_t kills_of_this_run() {
+  const char* given = std::getenv("KIFA_KILLS");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : (kSmall ? 10 : 100);
+}
 
 std::uint64_t seed_of_this_run() {
   const char* given = std::getenv("KIFA_TEST_SEED");
@@ -39,7 +47,8 @@ class KillLoop final {
                                    "    sinks: { journal: { type: kifa } }\n");
   }
 
-  void run(std::uint64_t kills = kKills) {
+  void run() {
+    const std::uint64_t kills = kills_of_this_run();
     for (std::uint64_t round = 1; round <= kills; ++round) {
       INFO("round " << round << ", records so far " << stored_);
       const std::uint64_t durable = write_and_kill();
@@ -60,6 +69,8 @@ class KillLoop final {
       stored_ = last;
       most_tables_ = std::max(most_tables_, table_count());
     }
+    // Some were cut off by the kill, and some were not.
+    CHECK((kSmall || kills < 100 || whole_exports_ > 0));
     // A last writer ends well, and all is still there.
     const Ending ended =
         run_kifa({"run", configuration_}, generated_lines(stored_ + 1, stored_ + 10));
@@ -112,13 +123,63 @@ class KillLoop final {
     if (random_() % 2 == 0) {
       reader.wait_until([&reader] { return !reader.out().empty(); });
     }
+    // And somebody exports, who may be killed too.
+    std::optional<Process> exporter;
+    if (random_() % kExportEvery == 0) {
+      exporter.emplace(
+          kifa({"export", "-d", data_, "-o", export_, "--from-lsn", std::to_string(from)}));
+      if (random_() % 2 == 0) {
+        exporter->wait_until([this] { return !exports().empty(); });
+      }
+    }
     daemon.kill(SIGKILL);
+    if (exporter && random_() % 3 == 0) {
+      exporter->kill(SIGKILL);
+    }
     const Ending ended = daemon.wait();
     feeder.join();
     INFO(ended.err);
     REQUIRE(ended.signal == SIGKILL);
     sent_ = last_sent;
-    return std::max(durable, last_shown(reader, from));
+    const std::uint64_t exported = exporter ? last_exported(*exporter, from) : 0;
+    return std::max({durable, last_shown(reader, from), exported});
+  }
+
+  // The names that an export has made: its own, hidden until it is whole, and that of its manifest.
+  [[nodiscard]] std::vector<std::string> exports() const {
+    std::vector<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+      const std::string name = file.path().filename().string();
+      if (name.find("export.json") != std::string::npos) {
+        names.push_back(name);
+      }
+    }
+    return names;
+  }
+
+  // The last line of an export that began with line `from`, which is whole or not there: what it
+  // holds has to stay.
+  [[nodiscard]] std::uint64_t last_exported(Process& exporter, std::uint64_t from) {
+    const Ending ended = exporter.wait();
+    INFO(ended.err);
+    const bool is_there = std::filesystem::exists(export_);
+    if (ended.signal != SIGKILL) {
+      // 69: it came before the store.
+      REQUIRE((ended.exit_code == 0 || (ended.exit_code == 69 && stored_ == 0)));
+      REQUIRE(is_there == (ended.exit_code == 0));
+      REQUIRE(exports().size() == (is_there ? 2 : 0));
+    }
+    if (!is_there) {
+      return 0;
+    }
+    const Ending verified = run_kifa({"verify", "--export", export_, "--json"});
+    INFO(verified.err);
+    REQUIRE(verified.exit_code == 0);
+    const std::uint64_t records = json_number(verified.out, "records");
+    ++whole_exports_;
+    std::filesystem::remove(export_);
+    std::filesystem::remove(export_ + ".manifest.json");
+    return records == 0 ? 0 : from - 1 + records;
   }
 
   // The last of the lines that `reader` has shown, which begin with line `from`.
@@ -152,6 +213,8 @@ class KillLoop final {
   TemporaryDirectory directory_;
   std::string data_ = directory_.file("data");
   std::string configuration_ = directory_.file("till.yaml");
+  std::string export_ = directory_.file("export.json");
+  std::uint64_t whole_exports_ = 0;
   std::uint64_t most_tables_ = 0;
   std::uint64_t stored_ = 0;  // records that were seen after the last kill
   std::uint64_t sent_ = 0;    // the last line that may have arrived

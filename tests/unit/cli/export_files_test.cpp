@@ -57,18 +57,74 @@ struct Disk {
 
 // What may be seen: nothing, the old one or the new one, each whole; a manifest beside a file is
 // its own; hidden names only besides.
-void check_visible(io::MemoryFileSystem& files, const std::string& older,
-                   const std::string& newer) {
+std::string wrong_in(io::MemoryFileSystem& files, const std::string& older,
+                     const std::string& newer) {
   const std::string data = text_of(files, kTarget);
   const std::string manifest = text_of(files, kManifest);
-  CHECK((data == older || data == newer));
-  if (!data.empty() && !manifest.empty()) {
-    CHECK(manifest == manifest_of(data));
+  if (data != older && data != newer) {
+    return "half an export: " + data;
+  }
+  if (!data.empty() && !manifest.empty() && manifest != manifest_of(data)) {
+    return "the manifest of another export";
   }
   for (const std::string& name : names_in(files)) {
-    CHECK((name.starts_with(".") || name == "sales.json" || name == "sales.json.manifest.json"));
+    if (!name.starts_with(".") && name != "sales.json" && name != "sales.json.manifest.json") {
+      return "a file that is no export: " + name;
+    }
   }
+  return {};
 }
+
+void check_visible(io::MemoryFileSystem& files, const std::string& older,
+                   const std::string& newer) {
+  const std::string wrong = wrong_in(files, older, newer);
+  INFO(wrong);
+  CHECK(wrong.empty());
+}
+
+// A deliberate fault: what is written under a hidden name until it is whole stands in its place at
+// once, and its rename does nothing.
+class InPlace final : public io::FileSystem {
+ public:
+  explicit InPlace(io::FileSystem& files) : files_(files) {}
+
+  Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenOptions o) override {
+    return files_.open(in_place(path), o);
+  }
+  Status rename(const std::string& from, const std::string& to) override {
+    return in_place(from) == to ? Status() : files_.rename(from, to);
+  }
+  Status remove(const std::string& path) override { return files_.remove(in_place(path)); }
+  Result<io::FileInfo> info(const std::string& path) override {
+    return files_.info(in_place(path));
+  }
+  Status make_directory(const std::string& path, std::uint32_t mode) override {
+    return files_.make_directory(path, mode);
+  }
+  Status link(const std::string& from, const std::string& to) override {
+    return files_.link(from, to);
+  }
+  Status remove_directory(const std::string& path) override {
+    return files_.remove_directory(path);
+  }
+  Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }
+  Result<std::vector<io::DirectoryEntry>> list(const std::string& path) override {
+    return files_.list(path);
+  }
+  Result<io::FileSystemFacts> facts(const std::string& path) override { return files_.facts(path); }
+
+ private:
+  static std::string in_place(const std::string& path) {
+    constexpr std::string_view kSuffix = ".kifa-partial";
+    if (!path.ends_with(kSuffix)) {
+      return path;
+    }
+    std::string place = path.substr(0, path.size() - kSuffix.size());
+    place.erase(place.rfind('/') + 1, 1);
+    return place;
+  }
+  io::FileSystem& files_;
+};
 
 TEST_CASE("an export appears with its manifest, and leaves nothing else", "[cli][export]") {
   Disk disk("");
@@ -156,6 +212,32 @@ TEST_CASE("after a power cut at any moment nothing partial is visible", "[cli][e
     const io::CrashImage after = io::crash_after(trace, trace.events.size() - 1, 1);
     CHECK(text_of(*after, kTarget) == newer);
     CHECK(text_of(*after, kManifest) == manifest_of(newer));
+  }
+}
+
+TEST_CASE("an export that is written in its place, without a rename, is noticed",
+          "[cli][export][mutants]") {
+  for (const std::string& older : {std::string(), std::string("old export")}) {
+    const std::string newer(3000, 'n');  // several sectors
+    Disk disk(older);
+    disk.files.restart_trace();
+    InPlace in_place(disk.files);
+    REQUIRE(publish(in_place, newer, true).is_ok());
+    CHECK(wrong_in(disk.files, older, newer).empty());  // without a crash all looks well
+    const io::Trace trace = disk.files.trace();
+    std::size_t noticed_kills = 0;
+    std::size_t noticed_cuts = 0;
+    for (std::size_t at = 0; at < trace.events.size(); ++at) {
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        const io::CrashImage cut = io::crash_after(trace, at, seed);
+        const io::CrashImage killed = io::kill_after(trace, at, seed);
+        noticed_kills += wrong_in(*killed, older, newer).empty() ? 0 : 1;
+        noticed_cuts += wrong_in(*cut, older, newer).empty() ? 0 : 1;
+      }
+    }
+    INFO("older: " << older);
+    CHECK(noticed_kills > 0);
+    CHECK(noticed_cuts > 0);
   }
 }
 

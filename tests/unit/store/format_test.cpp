@@ -53,6 +53,26 @@ TEST_CASE("the header of another segment number is no header: the file was recyc
   CHECK_FALSE(decoded->has_value());
 }
 
+TEST_CASE("a header with impossible sizes is no header, whatever its checksum", "[store]") {
+  const auto is_header = [](std::uint32_t block_bytes, std::uint64_t segment_bytes) {
+    SegmentHeader header = valid_header();
+    header.block_bytes = block_bytes;
+    header.segment_bytes = segment_bytes;
+    header.crc = crc_of(header);
+    const auto decoded = decode_segment_header(bytes_of(header), 7);
+    REQUIRE(decoded.has_value());
+    return decoded->has_value();
+  };
+  CHECK(is_header(4096, kSegmentBytesMin));
+  CHECK_FALSE(is_header(0, kSegmentBytesMin));
+  CHECK_FALSE(is_header(2048, kSegmentBytesMin));
+  CHECK_FALSE(is_header(5000, kSegmentBytesMin));
+  CHECK_FALSE(is_header(2 * kBlockBytesMax, kSegmentBytesMin));
+  CHECK_FALSE(is_header(4096, 0));
+  CHECK_FALSE(is_header(4096, kSegmentBytesMin + 512));
+  CHECK_FALSE(is_header(4096, 2 * kSegmentBytesMax));
+}
+
 TEST_CASE("a newer format and unknown incompatible features are refused with both versions",
           "[store]") {
   SegmentHeader header = valid_header();
