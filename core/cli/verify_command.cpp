@@ -39,6 +39,23 @@ std::string lsn_range(const store::VerifyReport& report) {
                            with_separators(report.last.value));
 }
 
+// The anchor, and what it does not vouch for. Pieces are cut when the log moves into a table.
+std::string anchor_text(const store::VerifyReport& report) {
+  const Lsn covered = report.anchor ? report.anchor->last : Lsn{report.first.value - 1};
+  std::string text;
+  if (report.anchor) {
+    text = fmt::format("anchor: {}\n", store::to_string(*report.anchor));
+  }
+  if (covered >= report.last) {
+    return text;
+  }
+  return text + fmt::format(
+                    "{} LSN {} to {}: records get one when the log moves into a table, at "
+                    "memtable_flush_threshold_mib, or at a close with a quarter of it\n",
+                    report.anchor ? "it does not cover" : "there is no anchor for",
+                    with_separators(covered.value + 1), with_separators(report.last.value));
+}
+
 std::string summary(const std::string& directory, const store::VerifyReport& report) {
   std::string text;
   for (const std::string& note : report.notes) {
@@ -52,10 +69,7 @@ std::string summary(const std::string& directory, const store::VerifyReport& rep
     text += fmt::format("{} lost and recorded as gaps; see `kifa query --events`\n",
                         counted(report.lost_records, "record"));
   }
-  if (report.anchor) {
-    text += fmt::format("anchor: {}\n", store::to_string(*report.anchor));
-  }
-  return text;
+  return text + anchor_text(report);
 }
 
 std::string for_machines(const std::string& directory, const store::VerifyReport& report,

@@ -55,6 +55,26 @@ TEST_CASE("verify says that a store is whole, and changes nothing", "[verify]") 
   CHECK(fingerprint(data) == before);
 }
 
+TEST_CASE("verify tells of which records there is no anchor yet, and what gives them one",
+          "[verify]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, 300));
+  const std::string small = run_kifa({"verify", "-d", data}).out;
+  INFO(small);
+  CHECK(small.find("anchor: ") == std::string::npos);
+  CHECK(small.find("there is no anchor for LSN 1 to 300: records get one when the log moves") !=
+        std::string::npos);
+  ingest(data, generated_lines(301, kLines));
+  const std::string large = run_kifa({"verify", "-d", data}).out;
+  CHECK(anchor_in(large).find(":") != std::string::npos);
+  ingest(data, generated_lines(kLines + 1, kLines + 10));
+  const std::string more = run_kifa({"verify", "-d", data}).out;
+  INFO(more);
+  CHECK(more.find("it does not cover LSN ") != std::string::npos);
+  CHECK(more.find(kSmall ? " to 20,010: " : " to 120,010: ") != std::string::npos);
+}
+
 TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
