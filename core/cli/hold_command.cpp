@@ -1,9 +1,5 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +13,7 @@
 #include "core/cli/json.hpp"
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
+#include "core/cli/store_owner.hpp"
 #include "core/config/document.hpp"
 #include "core/io/file_system.hpp"
 #include "core/store/cursors.hpp"
@@ -48,19 +45,6 @@ Result<Held> look_at(const std::string& directory) {
   return Held{.list = std::move(*list),
               .manifest = loaded->manifest ? std::move(*loaded->manifest) : store::Manifest(),
               .durable = (*reader)->durable_lsn()};
-}
-
-// What root makes in a store is its owner's: a daemon that may not read a hold takes it for damaged
-// and keeps everything.
-Status act_as_owner_of(const std::string& directory) {
-  struct stat found{};
-  if (geteuid() != 0 || stat(directory.c_str(), &found) != 0 || found.st_uid == 0) {
-    return {};
-  }
-  if (setegid(found.st_gid) != 0 || seteuid(found.st_uid) != 0) {
-    return Status::from_errno(errno, "cannot act as the owner of " + directory);
-  }
-  return {};
 }
 
 int failed(const Status& status) {

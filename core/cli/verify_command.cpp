@@ -13,6 +13,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/progress.hpp"
+#include "core/cli/store_owner.hpp"
 #include "core/cli/verify_export.hpp"
 #include "core/io/file_system.hpp"
 #include "core/store/repair.hpp"
@@ -102,6 +103,7 @@ std::string for_machines(const std::string& directory, const store::VerifyReport
 // What is done goes to stderr, sentence by sentence; what verification says then is the answer.
 Result<store::VerifyReport> repaired(const VerifyCommand& command,
                                      const store::VerifyOptions& options) {
+  KIFA_TRY(act_as_owner_of(command.data_dir));
   const SystemClock clock;
   const auto report = store::repair_store(
       {.directory = command.data_dir},

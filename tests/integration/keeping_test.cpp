@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -129,6 +132,34 @@ TEST_CASE("verify --repair keeps what can be read, records the rest and deletes 
   require_refusal(run_kifa({"verify", "-d", data, "--repair"}), 69, "in use");
   daemon.close_input();
   CHECK(daemon.wait().exit_code == 0);
+}
+
+TEST_CASE("a repair by root leaves every file to the owner of the store", "[verify][repair]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  constexpr uid_t kNobody = 65534;
+  const uid_t owner = geteuid() == 0 ? kNobody : geteuid();
+  const gid_t group = geteuid() == 0 ? kNobody : getegid();
+  const std::string table = table_in(data);
+  std::string bytes = read_file(table);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  REQUIRE(chmod(directory.path().c_str(), 0755) == 0);
+  REQUIRE(chown(data.c_str(), owner, group) == 0);
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    REQUIRE(chown(entry.path().c_str(), owner, group) == 0);
+  }
+  const Ending repair = run_kifa({"verify", "-d", data, "--repair"});
+  INFO(repair.out << repair.err);
+  CHECK(repair.exit_code == 0);
+  CHECK(std::filesystem::exists(table + ".damaged"));
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    CAPTURE(entry.path());
+    struct stat found{};
+    REQUIRE(stat(entry.path().c_str(), &found) == 0);
+    CHECK(found.st_uid == owner);
+  }
 }
 
 TEST_CASE("a daemon's store is verified and backed up while it writes", "[verify][backup]") {
