@@ -73,6 +73,7 @@ extern const char* const kFooter;
 [[nodiscard]] std::vector<CommandDeclaration> running_commands();
 [[nodiscard]] std::vector<CommandDeclaration> reading_commands();
 [[nodiscard]] std::vector<CommandDeclaration> keeping_commands();
+[[nodiscard]] std::vector<CommandDeclaration> hold_commands();
 [[nodiscard]] std::vector<CommandDeclaration> other_commands();
 
 // Options that several commands have.

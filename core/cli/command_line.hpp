@@ -126,6 +126,22 @@ struct BackupCommand {
   std::string target;
   bool json = false;
 };
+struct HoldAddCommand {
+  std::string data_dir;
+  std::string name;
+  std::uint64_t from_lsn = 0;      // 0: all that is there
+  std::int64_t duration_ns = 0;    // 0: not by a duration
+  std::int64_t until_unix_ns = 0;  // 0: not by a time; neither: until it is removed
+  bool replace = false;
+};
+struct HoldRemoveCommand {
+  std::string data_dir;
+  std::string name;
+};
+struct HoldListCommand {
+  std::string data_dir;
+  bool json = false;
+};
 struct PluginListCommand {
   bool json = false;
   std::vector<std::string> plugin_paths;
@@ -153,10 +169,11 @@ struct Answer {
   std::string text;
 };
 
-using Command = std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand,
-                             QueryCommand, TailCommand, ExportCommand, StatsCommand, VerifyCommand,
-                             BackupCommand, PluginListCommand, PluginInfoCommand, SchemaCommand,
-                             ManualCommand, CompletionCommand>;
+using Command =
+    std::variant<Answer, DaemonCommand, ConfigCommand, RunCommand, CheckCommand, QueryCommand,
+                 TailCommand, ExportCommand, StatsCommand, VerifyCommand, BackupCommand,
+                 HoldAddCommand, HoldRemoveCommand, HoldListCommand, PluginListCommand,
+                 PluginInfoCommand, SchemaCommand, ManualCommand, CompletionCommand>;
 
 // Reads the command line as command_declaration.hpp describes it. Flags come first, then the
 // environment; a value that makes no sense is an error wherever it stands.

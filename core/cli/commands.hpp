@@ -19,6 +19,9 @@ namespace kifa::cli {
 [[nodiscard]] int run(const StatsCommand& command);
 [[nodiscard]] int run(const VerifyCommand& command);
 [[nodiscard]] int run(const BackupCommand& command);
+[[nodiscard]] int run(const HoldAddCommand& command);
+[[nodiscard]] int run(const HoldRemoveCommand& command);
+[[nodiscard]] int run(const HoldListCommand& command);
 [[nodiscard]] int run(const PluginListCommand& command);
 [[nodiscard]] int run(const PluginInfoCommand& command);
 [[nodiscard]] int run(const SchemaCommand& command);

@@ -22,7 +22,7 @@ const char* const kFooter =
 // Every command that there is, in the order of the help.
 std::vector<CommandDeclaration> all_commands() {
   std::vector<CommandDeclaration> all = running_commands();
-  for (const auto family : {reading_commands, keeping_commands, other_commands}) {
+  for (const auto family : {reading_commands, keeping_commands, hold_commands, other_commands}) {
     for (CommandDeclaration& command : family()) {
       all.push_back(std::move(command));
     }

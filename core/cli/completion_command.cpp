@@ -53,6 +53,17 @@ std::vector<std::string> subcommands(const Commands& commands, const std::string
   return words;
 }
 
+// The commands that only hold others: what counts stands in the next word.
+std::vector<std::string> holders(const Commands& commands) {
+  std::vector<std::string> words;
+  for (const CommandDeclaration& command : commands) {
+    if (!command.finish) {
+      words.push_back(command.name);
+    }
+  }
+  return words;
+}
+
 // What bash is to do about a value: a line that ends the function.
 std::string bash_action(const OptionDeclaration& option) {
   switch (values_of(option)) {
@@ -115,7 +126,8 @@ std::string for_bash(const Commands& commands) {
       "    COMPREPLY=($(compgen -W \"{0} --help --version\" -- \"$current\"))\n"
       "    return\n"
       "  fi\n"
-      "  [[ $command == plugin && $COMP_CWORD -gt 2 ]] && command=\"plugin ${{COMP_WORDS[2]}}\"\n"
+      "  [[ ' {2} ' == *\" $command \"* && $COMP_CWORD -gt 2 ]] && "
+      "command=\"$command ${{COMP_WORDS[2]}}\"\n"
       "  case \"$command\" in\n"
       "{1}"
       "    help) words=\"{0}\" ;;\n"
@@ -123,7 +135,7 @@ std::string for_bash(const Commands& commands) {
       "  [[ -n $words ]] && COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
       "}}\n"
       "complete -o filenames -F _kifa kifa\n",
-      joined(subcommands(commands, "")), cases);
+      joined(subcommands(commands, "")), cases, joined(holders(commands)));
 }
 
 // Between single quotes of a shell.

@@ -62,7 +62,9 @@ CommandDeclaration verify_declaration() {
           "a\n"
           "line for each fault and ends with 65 when there is any. The anchor that it prints, "
           "kept\n"
-          "elsewhere, tells later whether any record up to it was changed.",
+          "elsewhere, tells later whether any record up to it was changed. Records get one when "
+          "the log\n"
+          "moves into a table; verify tells from which LSN on there is none yet.",
       .finish = [texts] { return finish_verify(*texts); }};
 }
 

@@ -55,7 +55,10 @@ CommandDeclaration daemon_declaration() {
           "  kifa daemon -c shop.yaml --flush-mode emergency\n"
           "\nFlags count over the environment, that over the file, and that over the defaults;\n"
           "`kifa config` with the same flags tells what came out. SIGHUP reads the file\n"
-          "again. Ends with 0 when the input ends, with 143 after SIGTERM and 130 after SIGINT.",
+          "again. SIGUSR1 makes every store write more safely by one flush mode (normal, "
+          "cautious,\n"
+          "emergency), SIGUSR2 faster by one. Ends with 0 when the input ends, with 143 after\n"
+          "SIGTERM and 130 after SIGINT.",
       .finish = [texts] { return finish_daemon(*texts); }};
 }
 
@@ -99,7 +102,13 @@ CommandDeclaration run_declaration() {
           .alias = "",
           .summary = "Run the pipelines of a YAML file",
           .options = std::move(options),
-          .footer = "\nExample:\n  kifa run configs/minimal.yaml",
+          .footer =
+              "\nExample:\n  kifa run configs/minimal.yaml\n"
+              "\nSIGHUP reads the file again. SIGUSR1 makes every store write more safely by one "
+              "flush mode\n"
+              "(normal, cautious, emergency), SIGUSR2 faster by one. Ends with 0 when the input "
+              "ends, with\n"
+              "143 after SIGTERM and 130 after SIGINT.",
           .finish = [state]() -> Result<Command> {
             KIFA_TRY(read_run_flags(state->texts, state->command.run));
             return state->command;

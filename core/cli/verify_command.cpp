@@ -13,6 +13,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/progress.hpp"
+#include "core/cli/store_owner.hpp"
 #include "core/cli/verify_export.hpp"
 #include "core/io/file_system.hpp"
 #include "core/store/repair.hpp"
@@ -51,6 +52,23 @@ std::string remedy(const std::string& directory, const store::VerifyReport& repo
       report.live ? "stop the daemon first; then " : "", directory);
 }
 
+// The anchor, and what it does not vouch for. Pieces are cut when the log moves into a table.
+std::string anchor_text(const store::VerifyReport& report) {
+  const Lsn covered = report.anchor ? report.anchor->last : Lsn{report.first.value - 1};
+  std::string text;
+  if (report.anchor) {
+    text = fmt::format("anchor: {}\n", store::to_string(*report.anchor));
+  }
+  if (covered >= report.last) {
+    return text;
+  }
+  return text + fmt::format(
+                    "{} LSN {} to {}: records get one when the log moves into a table, at "
+                    "memtable_flush_threshold_mib, or at a close with a quarter of it\n",
+                    report.anchor ? "it does not cover" : "there is no anchor for",
+                    with_separators(covered.value + 1), with_separators(report.last.value));
+}
+
 std::string summary(const std::string& directory, const store::VerifyReport& report) {
   std::string text;
   for (const std::string& note : report.notes) {
@@ -64,10 +82,7 @@ std::string summary(const std::string& directory, const store::VerifyReport& rep
     text += fmt::format("{} lost and recorded as gaps; see `kifa query --events`\n",
                         counted(report.lost_records, "record"));
   }
-  if (report.anchor) {
-    text += fmt::format("anchor: {}\n", store::to_string(*report.anchor));
-  }
-  return text;
+  return text + anchor_text(report);
 }
 
 std::string for_machines(const std::string& directory, const store::VerifyReport& report,
@@ -100,6 +115,7 @@ std::string for_machines(const std::string& directory, const store::VerifyReport
 // What is done goes to stderr, sentence by sentence; what verification says then is the answer.
 Result<store::VerifyReport> repaired(const VerifyCommand& command,
                                      const store::VerifyOptions& options) {
+  KIFA_TRY(act_as_owner_of(command.data_dir));
   const SystemClock clock;
   const auto report = store::repair_store(
       {.directory = command.data_dir},

@@ -23,7 +23,8 @@ install(EXPORT kifa-store-targets NAMESPACE kifa:: DESTINATION "${package_dir}" 
 
 install(FILES include/kifa/store.hpp DESTINATION include/kifa COMPONENT kifa-store)
 foreach(header IN ITEMS base/clock.hpp base/status.hpp base/types.hpp io/file_system.hpp
-    store/reader.hpp store/records.hpp store/store.hpp)
+    store/backup.hpp store/cursors.hpp store/damaged_file.hpp store/reader.hpp store/records.hpp store/repair.hpp
+    store/store.hpp store/table_info.hpp store/verify.hpp)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "${PROJECT_SOURCE_DIR}/core/${header}" DESTINATION "include/kifa/store/core/${folder}"
     COMPONENT kifa-store)

@@ -7,15 +7,11 @@
 
 #include "core/base/status.hpp"
 #include "core/io/file_system.hpp"
+#include "core/store/damaged_file.hpp"
 #include "core/store/manifest.hpp"
 
 // MANIFEST-<version> in the directory of a store. The highest valid version counts.
 namespace kifa::store {
-
-struct DamagedFile {
-  std::string name;
-  std::string why;
-};
 
 // What a directory says about its manifest.
 struct LoadedManifest {

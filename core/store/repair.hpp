@@ -27,9 +27,10 @@ struct RepairReport {
 // `environment.report` is told each step, as a sentence. `on_fault` gets what verification still
 // finds afterwards. A repair that is cut short can be done again.
 //
-// Errors: locked: a daemon has the store. Those of the file system; a table that cannot be replaced
-//         leaves the store as it was. unavailable: a gap cannot be recorded, because the disk or
-//         the disk budget is full.
+// Threads: any; callbacks on the caller's. No Store of that directory may be open in this process.
+// Errors:  locked: a daemon has the store. not_found: there is none. Those of the file system; a
+//          table that cannot be replaced leaves the store as it was. unavailable: a gap cannot be
+//          recorded, because the disk or the disk budget is full.
 Result<RepairReport> repair_store(const StoreOptions& options, StoreEnvironment environment,
                                   const std::function<void(const VerifyFault&)>& on_fault);
 

@@ -11,77 +11,23 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
-#include <random>
+#include <filesystem>
+#include <memory>
 #include <string>
-#include <string_view>
+#include <system_error>
 
+#include "examples/crash-test/arguments.hpp"
 #include "examples/crash-test/cycle.hpp"
 
 namespace {
 
+using crash::Arguments;
+
 constexpr int kExitLost = 1;
 constexpr int kExitNotRun = 2;
 constexpr std::uint64_t kCheckAllEvery = 10;  // cycles
-
-constexpr const char* kUsage =
-    "usage: crash-test --dir DIR [--cycles N] [--flush-mode MODE] [--seed N] [--power-cut TYPE]\n"
-    "\n"
-    "  --dir DIR          a folder on the disk to be tested; made if it is not there\n"
-    "  --cycles N         crashes; 20 if not given\n"
-    "  --flush-mode MODE  normal, cautious (if not given) or emergency\n"
-    "  --seed N           repeats the random moments of an earlier run, roughly\n"
-    "  --power-cut TYPE   ext4 or xfs: cuts the power of such a file system, in a file in DIR, "
-    "instead\n"
-    "                     of killing the process; needs root, loop devices and mkfs\n";
-
-struct Arguments {
-  std::string directory;
-  std::uint64_t cycles = 20;
-  std::uint64_t seed = std::random_device{}();
-  kifa::store::FlushMode flush_mode = kifa::store::FlushMode::cautious;
-  std::string power_cut;
-};
-
-bool take_number(std::string_view text, std::uint64_t& number) {
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
-  return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
-
-std::optional<Arguments> arguments_from(int count, char** words) {
-  Arguments arguments;
-  for (int i = 1; i < count; i += 2) {
-    const std::string_view name = words[i];
-    if (i + 1 == count) {
-      return std::nullopt;
-    }
-    const std::string value = words[i + 1];
-    bool is_good = true;
-    if (name == "--dir") {
-      arguments.directory = value;
-    } else if (name == "--cycles") {
-      is_good = take_number(value, arguments.cycles) && arguments.cycles != 0;
-    } else if (name == "--seed") {
-      is_good = take_number(value, arguments.seed);
-    } else if (name == "--power-cut") {
-      arguments.power_cut = value;
-    } else if (name == "--flush-mode") {
-      const auto mode = kifa::store::flush_mode_from(value);
-      is_good = mode.has_value();
-      arguments.flush_mode = mode.value_or(arguments.flush_mode);
-    } else {
-      is_good = false;
-    }
-    if (!is_good) {
-      return std::nullopt;
-    }
-  }
-  return arguments.directory.empty() ? std::nullopt : std::optional(arguments);
-}
 
 struct Tally {
   std::uint64_t passed = 0;
@@ -130,51 +76,101 @@ void tell_verdict(const Arguments& arguments, int exit_code, const Tally& tally)
       static_cast<unsigned long long>(tally.invalid),
       static_cast<unsigned long long>(tally.acknowledged),
       static_cast<unsigned long long>(arguments.seed));
-  if (exit_code == kExitLost) {
-    std::printf("What is left stays in %s.\n", arguments.directory.c_str());
+}
+
+// A file system that keeps what it is given in memory says nothing about a disk.
+bool is_in_memory(const std::string& directory) {
+  const auto facts = kifa::io::posix_file_system().facts(directory);
+  return facts && facts->is_memory;
+}
+
+// Where the test takes place: a folder, and perhaps a disk of its own in it.
+struct Place {
+  std::string directory;  // of the store
+  std::unique_ptr<crash::LoopDisk> disk;
+  bool was_made = false;  // the folder was not there
+};
+
+kifa::Result<Place> prepare(const Arguments& arguments) {
+  Place place;
+  place.was_made = ::mkdir(arguments.directory.c_str(), 0700) == 0;
+  if (!place.was_made && errno != EEXIST) {
+    return kifa::Status::from_errno(errno, "cannot make " + arguments.directory);
   }
+  std::string base = arguments.directory;
+  const std::string earlier = base + (arguments.power_cut.empty() ? "/store" : "/disk.img");
+  if (::access(earlier.c_str(), F_OK) == 0) {  // it may be evidence
+    return kifa::Status(kifa::Code::invalid,
+                        earlier + " is there already; remove it or give another --dir");
+  }
+  if (!arguments.power_cut.empty()) {
+    auto made = crash::LoopDisk::create(arguments.directory, arguments.power_cut);
+    if (!made) {
+      if (place.was_made) {
+        ::rmdir(arguments.directory.c_str());
+      }
+      return made.error().with_context(
+          "THE POWER CANNOT BE CUT HERE, NOTHING WAS TESTED (without --power-cut the process is "
+          "killed instead)");
+    }
+    place.disk = std::move(*made);
+    base = place.disk->path();
+  } else if (is_in_memory(base)) {
+    std::fprintf(stderr,
+                 "crash-test: %s is in memory: nothing in it survives power loss, and this says "
+                 "nothing about a disk\n",
+                 base.c_str());
+  }
+  place.directory = base + "/store";
+  return place;
+}
+
+// What passed is of no use to anybody; what did not is evidence.
+void clear_up(const Arguments& arguments, Place& place, int exit_code) {
+  if (exit_code == 0 && !arguments.keep) {
+    std::error_code failure;
+    std::filesystem::remove_all(place.directory, failure);
+    if (failure) {
+      std::fprintf(stderr, "crash-test: cannot remove %s: %s\n", place.directory.c_str(),
+                   failure.message().c_str());
+    }
+    place.disk.reset();
+    if (place.was_made) {
+      ::rmdir(arguments.directory.c_str());  // others may have put something there
+    }
+    return;
+  }
+  if (place.disk) {
+    place.disk->keep_image();
+  }
+  std::printf("What is left stays in %s%s.\n",
+              place.disk ? arguments.directory.c_str() : place.directory.c_str(),
+              place.disk ? "/disk.img" : "");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto arguments = arguments_from(argc, argv);
+  const auto arguments = crash::arguments_from(argc, argv);
   if (!arguments) {
-    std::fputs(kUsage, stderr);
+    std::fprintf(stderr, "crash-test: %s (see `crash-test --help`)\n",
+                 arguments.error().message().c_str());
     return kExitNotRun;
   }
-  if (::mkdir(arguments->directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    std::perror(("crash-test: cannot make " + arguments->directory).c_str());
-    return kExitNotRun;
+  if (arguments->help) {
+    return std::fputs(crash::kUsage, stdout) < 0 ? kExitNotRun : 0;
   }
-  std::string base = arguments->directory;
-  std::unique_ptr<crash::LoopDisk> disk;
-  if (!arguments->power_cut.empty()) {
-    auto made = crash::LoopDisk::create(arguments->directory, arguments->power_cut);
-    if (!made) {
-      std::fprintf(stderr,
-                   "crash-test: THE POWER CANNOT BE CUT HERE, NOTHING WAS TESTED: %s\n"
-                   "crash-test: without --power-cut the process is killed instead\n",
-                   made.error().message().c_str());
-      return kExitNotRun;
-    }
-    disk = std::move(*made);
-    base = disk->path();
-  }
-  const std::string directory = base + "/store";
-  if (::access(directory.c_str(), F_OK) == 0) {
-    std::fprintf(stderr, "crash-test: %s is there already; remove it or give another --dir\n",
-                 directory.c_str());
+  auto place = prepare(*arguments);
+  if (!place) {
+    std::fprintf(stderr, "crash-test: %s\n", place.error().message().c_str());
     return kExitNotRun;
   }
   crash::Cycles cycles(
-      {.directory = directory, .flush_mode = arguments->flush_mode, .seed = arguments->seed},
-      disk.get());
+      {.directory = place->directory, .flush_mode = arguments->flush_mode, .seed = arguments->seed},
+      place->disk.get());
   Tally tally;
   const int exit_code = run_cycles(*arguments, cycles, tally);
   tell_verdict(*arguments, exit_code, tally);
-  if (disk && exit_code == kExitLost) {
-    disk->keep_image();
-  }
+  clear_up(*arguments, *place, exit_code);
   return exit_code;
 }

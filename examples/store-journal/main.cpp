@@ -4,12 +4,17 @@
 //                                         once it is on the disk
 //   store-journal DIR --read [--from-time TIME] [--to-time TIME] [--follow]
 //                                         prints what was stored, and with --follow what comes
+//   store-journal DIR --verify            reads all of the store, and prints what is wrong with it
+//   store-journal DIR --hold NAME --days N
+//                                         retention leaves what is there alone, for so many days
+//   store-journal DIR --release NAME      gives that up
 //
-// Exits: 0 all stored or printed; 1 failed, with a sentence; 64 usage.
+// Exits: 0 all stored or printed, no fault; 1 failed, with a sentence; 64 usage.
 
 #include <time.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -30,12 +35,17 @@ namespace store = kifa::store;
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 64;
 constexpr std::chrono::seconds kWait{1};
+constexpr std::int64_t kDayNs = 86'400'000'000'000;
 
 struct Arguments {
-  std::string directory;
+  std::string directory = {};
   bool read = false;
   bool follow = false;
+  bool verify = false;
   store::Selection selection = {};
+  std::string hold = {};  // names
+  std::string release = {};
+  std::uint16_t days = 0;
 };
 
 // "2026-01-31T18:30:00Z" or whole seconds since 1970, in nanoseconds.
@@ -53,6 +63,11 @@ std::optional<std::int64_t> time_from(const char* text) {
   return std::nullopt;
 }
 
+bool take_days(std::string_view text, std::uint16_t& days) {
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), days);
+  return failed == std::errc() && end == text.data() + text.size() && days != 0;
+}
+
 std::optional<Arguments> arguments_from(int count, char** words) {
   if (count < 2) {
     return std::nullopt;
@@ -65,6 +80,14 @@ std::optional<Arguments> arguments_from(int count, char** words) {
       arguments.read = true;
     } else if (word == "--follow") {
       arguments.follow = true;
+    } else if (word == "--verify") {
+      arguments.verify = true;
+    } else if ((word == "--hold" || word == "--release") && i + 1 < count) {
+      (word == "--hold" ? arguments.hold : arguments.release) = words[++i];
+    } else if (word == "--days" && i + 1 < count) {
+      if (!take_days(words[++i], arguments.days)) {
+        return std::nullopt;
+      }
     } else if ((is_from || word == "--to-time") && i + 1 < count) {
       const auto time = time_from(words[++i]);
       if (!time) {
@@ -75,7 +98,8 @@ std::optional<Arguments> arguments_from(int count, char** words) {
       return std::nullopt;
     }
   }
-  return arguments;
+  const bool is_good = arguments.hold.empty() == (arguments.days == 0);
+  return is_good ? std::optional(arguments) : std::nullopt;
 }
 
 // Stores the sales as they come. What the cashier sees a number for survives a power cut.
@@ -133,6 +157,67 @@ Status print_sales(const Arguments& arguments) {
   }
 }
 
+// Every byte is checked, also beside a till that sells. The anchor, written down elsewhere, tells
+// later whether a sale up to it was changed.
+Status verify_sales(const Arguments& arguments) {
+  const auto report = store::verify_store(
+      kifa::io::posix_file_system(),
+      {.directory = arguments.directory,
+       .on_fault = [](const store::VerifyFault& fault) { std::cerr << fault.text << '\n'; }});
+  if (!report) {
+    return report.error();
+  }
+  if (report->faults != 0) {
+    return {kifa::Code::corrupt, arguments.directory + " is damaged"};
+  }
+  std::cout << report->records << " sales, no fault\n";
+  if (report->anchor) {
+    std::cout << "anchor " << store::to_string(*report->anchor) << '\n';
+  }
+  return {};
+}
+
+// The accountant needs what is there; retention leaves it alone until the days have passed.
+Status hold_sales(const Arguments& arguments) {
+  kifa::io::FileSystem& files = kifa::io::posix_file_system();
+  auto reader = store::Reader::open(arguments.directory, files);
+  if (!reader) {
+    return reader.error();  // a hold of no store would wait for nothing
+  }
+  const auto stats = (*reader)->stats();
+  if (!stats) {
+    return stats.error();
+  }
+  const std::int64_t now = kifa::SystemClock().now_unix_ns();
+  KIFA_TRY(store::set_cursor(files, arguments.directory,
+                             {.name = arguments.hold,
+                              .kind = store::CursorKind::hold,
+                              .lsn = std::max(stats->first_lsn, Lsn{1}),
+                              .deadline_unix_ns = now + kDayNs * arguments.days}));
+  const auto list = store::list_cursors(files, arguments.directory);
+  if (!list) {
+    return list.error();
+  }
+  for (const store::Cursor& cursor : list->cursors) {
+    std::cout << cursor.name << " keeps sales from " << cursor.lsn.value << " on\n";
+  }
+  return {};
+}
+
+Status do_as_told(const Arguments& arguments) {
+  if (!arguments.hold.empty()) {
+    return hold_sales(arguments);
+  }
+  if (!arguments.release.empty()) {
+    return store::remove_cursor(kifa::io::posix_file_system(), arguments.directory,
+                                arguments.release);
+  }
+  if (arguments.verify) {
+    return verify_sales(arguments);
+  }
+  return arguments.read ? print_sales(arguments) : keep_sales(arguments);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -140,10 +225,11 @@ int main(int argc, char** argv) {
   if (!arguments) {
     std::cerr
         << "usage: store-journal DIR [--read [--from-time TIME] [--to-time TIME] [--follow]]\n"
+           "       store-journal DIR --verify | --hold NAME --days N | --release NAME\n"
            "TIME is 2026-01-31T18:30:00Z (UTC) or seconds since 1970\n";
     return kExitUsage;
   }
-  const Status status = arguments->read ? print_sales(*arguments) : keep_sales(*arguments);
+  const Status status = do_as_told(*arguments);
   if (!status) {
     std::cerr << "store-journal: " << status.message() << '\n';
     return kExitFailure;

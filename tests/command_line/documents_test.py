@@ -23,10 +23,10 @@ class Documents(kifa_program.Case):
         found = []
         for line in self.kifa("help").split("Subcommands:")[1].split("Examples:")[0].splitlines():
             match = re.match(r"  (\w+)", line)
-            if match and match.group(1) not in ("help", "plugin"):
+            if match and match.group(1) not in ("help", "hold", "plugin"):
                 found.append(match.group(1))
         self.assertIn("daemon", found)
-        return found + ["plugin list", "plugin info"]
+        return found + ["hold add", "hold remove", "hold list", "plugin list", "plugin info"]
 
     def flags(self, command):
         """The long flags of a command, as its help tells them."""
@@ -173,6 +173,7 @@ class Completion(Documents):
         outer = {command.split()[0] for command in commands}
         self.assertLessEqual(outer | {"ingest", "help"}, self.bash(""))
         self.assertEqual(self.bash("plugin", ""), {"list", "info", "--help"})
+        self.assertEqual(self.bash("hold", ""), {"add", "remove", "list", "--help"})
         for command in commands + ["ingest"]:
             self.assertEqual(self.bash(*command.split(), "--"), self.flags(command) | {"--help"},
                              command)

@@ -67,5 +67,25 @@ TEST_CASE("sales are found by their time", "[journal]") {
   CHECK(run(journal({data, "--read", "--to-time", "tomorrow"})).exit_code == 64);
 }
 
+TEST_CASE("a journal is verified and held while it is written", "[journal][verify][cursors]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("journal");
+  CHECK(run(journal({data, "--hold", "audit", "--days", "30"})).exit_code == 1);
+  Process till(journal({data}));
+  REQUIRE(till.write_input("bread\nmilk\n"));
+  REQUIRE(till.wait_until([&] { return till.out() == "1\n2\n"; }));
+  CHECK(run(journal({data, "--verify"})).out == "2 sales, no fault\n");
+  CHECK(run(journal({data, "--hold", "audit", "--days", "30"})).out ==
+        "audit keeps sales from 1 on\n");
+  const Ending stats = run_kifa({"stats", "-d", data});
+  CHECK(stats.out.find("audit holds LSN 1 and later") != std::string::npos);
+  CHECK(run(journal({data, "--release", "audit"})).exit_code == 0);
+  CHECK(run(journal({data, "--release", "audit"})).exit_code == 1);
+  CHECK(run(journal({data, "--hold", "audit"})).exit_code == 64);
+  CHECK(run(journal({data, "--hold", "audit", "--days", "0"})).exit_code == 64);
+  till.close_input();
+  CHECK(till.wait().exit_code == 0);
+}
+
 }  // namespace
 }  // namespace kifa::test

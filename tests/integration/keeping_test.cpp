@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -54,6 +57,26 @@ TEST_CASE("verify says that a store is whole, and changes nothing", "[verify]") 
   CHECK(quiet.exit_code == 0);
   CHECK(quiet.out.empty());
   CHECK(fingerprint(data) == before);
+}
+
+TEST_CASE("verify tells of which records there is no anchor yet, and what gives them one",
+          "[verify]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, 300));
+  const std::string small = run_kifa({"verify", "-d", data}).out;
+  INFO(small);
+  CHECK(small.find("anchor: ") == std::string::npos);
+  CHECK(small.find("there is no anchor for LSN 1 to 300: records get one when the log moves") !=
+        std::string::npos);
+  ingest(data, generated_lines(301, kLines));
+  const std::string large = run_kifa({"verify", "-d", data}).out;
+  CHECK(anchor_in(large).find(":") != std::string::npos);
+  ingest(data, generated_lines(kLines + 1, kLines + 10));
+  const std::string more = run_kifa({"verify", "-d", data}).out;
+  INFO(more);
+  CHECK(more.find("it does not cover LSN ") != std::string::npos);
+  CHECK(more.find(kSmall ? " to 20,010: " : " to 120,010: ") != std::string::npos);
 }
 
 TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {
@@ -161,6 +184,34 @@ TEST_CASE("what a repair has recorded is told to whoever asks for its LSNs", "[r
   CHECK(manifest.find("\"gaps\": 1,") != std::string::npos);
   CHECK(manifest.find("\"lost_records\": " + std::to_string(last - first + 1)) !=
         std::string::npos);
+}
+
+TEST_CASE("a repair by root leaves every file to the owner of the store", "[verify][repair]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  constexpr uid_t kNobody = 65534;
+  const uid_t owner = geteuid() == 0 ? kNobody : geteuid();
+  const gid_t group = geteuid() == 0 ? kNobody : getegid();
+  const std::string table = table_in(data);
+  std::string bytes = read_file(table);
+  bytes[1000] = static_cast<char>(bytes[1000] ^ 1);
+  write_file(table, bytes);
+  REQUIRE(chmod(directory.path().c_str(), 0755) == 0);
+  REQUIRE(chown(data.c_str(), owner, group) == 0);
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    REQUIRE(chown(entry.path().c_str(), owner, group) == 0);
+  }
+  const Ending repair = run_kifa({"verify", "-d", data, "--repair"});
+  INFO(repair.out << repair.err);
+  CHECK(repair.exit_code == 0);
+  CHECK(std::filesystem::exists(table + ".damaged"));
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    CAPTURE(entry.path());
+    struct stat found{};
+    REQUIRE(stat(entry.path().c_str(), &found) == 0);
+    CHECK(found.st_uid == owner);
+  }
 }
 
 TEST_CASE("a daemon's store is verified and backed up while it writes", "[verify][backup]") {

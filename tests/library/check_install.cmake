@@ -1,5 +1,5 @@
 # cmake -DBUILD=dir -DSCRATCH=dir -DEXAMPLE=dir -DCXX=c++ -DFLAGS=flags -P check_install.cmake
-# A program builds against the installed store, keeps records in it, and reads them back.
+# A program builds against the installed store, keeps records in it, reads them back, verifies and holds them.
 set(prefix "${SCRATCH}/prefix")
 set(journal "${SCRATCH}/journal")
 file(REMOVE_RECURSE "${prefix}" "${SCRATCH}/program" "${journal}")
@@ -24,3 +24,16 @@ expect("4\n5\n6\n" "${journal}")
 expect("1 bread 500\n2 milk 700\n3 sugar 900\n4 bread 500\n5 milk 700\n6 sugar 900\n" "${journal}" --read)
 expect("" "${journal}" --read --to-time 2020-01-01T00:00:00Z)
 expect("" "${journal}" --read --from-time 4000000000)
+expect("6 sales, no fault\n" "${journal}" --verify)
+expect("accountant keeps sales from 1 on\n" "${journal}" --hold accountant --days 30)
+if(NOT EXISTS "${journal}/cursors/accountant")
+  message(FATAL_ERROR "the hold is no file of the store")
+endif()
+expect("" "${journal}" --release accountant)
+if(EXISTS "${journal}/cursors/accountant")
+  message(FATAL_ERROR "the hold was not given up")
+endif()
+execute_process(COMMAND "${program}" "${journal}" --release accountant RESULT_VARIABLE code ERROR_VARIABLE said)
+if(NOT code EQUAL 1 OR NOT said MATCHES "^store-journal: ")
+  message(FATAL_ERROR "a hold that is not there was given up: ${code} ${said}")
+endif()

@@ -196,7 +196,7 @@ TEST_CASE("help names every command", "[cli]") {
   const Answer& help = std::get<Answer>(command);
   CHECK_FALSE(help.is_error);
   for (const char* name :
-       {"daemon", "run", "check", "query", "stats", "verify", "backup", "plugin", "help"}) {
+       {"daemon", "run", "check", "query", "stats", "verify", "backup", "hold", "plugin", "help"}) {
     CHECK(help.text.find(name) != std::string::npos);
   }
 }

@@ -4,9 +4,13 @@
 #include "core/base/status.hpp"
 #include "core/base/types.hpp"
 #include "core/io/file_system.hpp"
+#include "core/store/backup.hpp"
+#include "core/store/cursors.hpp"
 #include "core/store/reader.hpp"
 #include "core/store/records.hpp"
+#include "core/store/repair.hpp"
 #include "core/store/store.hpp"
+#include "core/store/verify.hpp"
 
 // The store of kifa for other programs: an append-only log of records in which everything
 // acknowledged survives power loss, read while it is written.
@@ -45,10 +49,15 @@
 // Where to read on:
 //   Store       open, append (one, many, with a callback), flush, checkpoints, flush mode, close
 //   Reader      a snapshot: scan by LSN, by time, by origin; statistics; waiting for more
+//   verify_store, newest_anchor, Anchor     every byte checked, and compared with an earlier day
+//   repair_store, back_up_store             a damaged store made whole; a copy, also of a live one
+//   set_cursor, list_cursors, remove_cursor, Cursor     what retention must leave alone
+//   StoreOptions, StoreEnvironment          how a store is written; retention is among it
 //   Status      every failure, as one sentence and a Code; Result<T> is a T or a Status
 //
 // Writers and readers may be different processes; one process writes at a time. Everything that
-// must survive goes through Store; records and files are described in docs/formats.
+// must survive goes through Store; records and files are described in docs/formats. Times are
+// nanoseconds, since 1970 where a name says unix; sizes are bytes; LSNs count records from 1.
 //
 // Nothing here throws. Names that are in these headers and not named above may change.
 namespace kifa::store {
