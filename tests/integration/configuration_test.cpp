@@ -60,8 +60,9 @@ TEST_CASE("options of the store that contradict each other are found by check to
   const std::string path = directory.file("contradiction.yaml");
   write_file(path,
              replaced(kGood, "{ data_dir: data }", "{ data_dir: data, wal_backlog_max: 32MiB }"));
-  require_bad_config(directory, path,
-                     {"wal_backlog_max 33554432", "at least 3 segments", "50331648 or more"});
+  require_bad_config(
+      directory, path,
+      {"wal_backlog_max 32MiB", "segments of 16MiB", "at least 3 segments", "48MiB or more"});
 }
 
 TEST_CASE("a store too small for what its framings let through is refused", "[configuration]") {
@@ -72,7 +73,7 @@ TEST_CASE("a store too small for what its framings let through is refused", "[co
   write_file(path, small);
   require_bad_config(
       directory, path,
-      {"segment_size_mib 1", "256KiB", "1024KiB", "write `record_bytes_max: 256KiB`"});
+      {"segment_size_mib 1", "256KiB", "let through 1MiB", "write `record_bytes_max: 256KiB`"});
 
   // The remedy that the message names is one.
   write_file(path, replaced(small, "type: newline", "type: newline, record_bytes_max: 256KiB"));
