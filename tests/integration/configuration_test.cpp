@@ -60,9 +60,34 @@ TEST_CASE("options of the store that contradict each other are found by check to
   const std::string path = directory.file("contradiction.yaml");
   write_file(path,
              replaced(kGood, "{ data_dir: data }", "{ data_dir: data, wal_backlog_max: 32MiB }"));
+  require_bad_config(directory, path,
+                     {path + ":2:43: error: till/journal (kifa): wal_backlog_max 32MiB",
+                      "  2 | store: { data_dir: data, wal_backlog_max: 32MiB }\n"
+                      "    |                                           ^\n",
+                      "segments of 16MiB", "at least 3 segments", "48MiB or more"});
+}
+
+TEST_CASE("a contradiction of the store is told with the places of both options",
+          "[configuration]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("contradiction.yaml");
+  write_file(
+      path, replaced(replaced(kGood, "{ data_dir: data }", "{ data_dir: data, disk_budget: 1GiB }"),
+                     "{ type: kifa }", "{ type: kifa, retention_bytes: 2GiB }"));
   require_bad_config(
       directory, path,
-      {"wal_backlog_max 32MiB", "segments of 16MiB", "at least 3 segments", "48MiB or more"});
+      {path +
+           ":8:47: error: till/journal (kifa): retention_bytes 2GiB contradicts disk_budget 1GiB",
+       path + ":2:39: note: the other option\n"});
+  // The fault that is one by itself comes first.
+  write_file(path, replaced(kGood, "{ data_dir: data }", "{ data_dir: data, disk_budget: 1KiB }"));
+  require_bad_config(directory, path,
+                     {path + ":2:39: error: till/journal (kifa): disk_budget 1KiB is too small"});
+  write_file(path,
+             replaced(kGood, "{ data_dir: data }", "{ data_dir: data, segment_size_mib: 3 }"));
+  require_bad_config(
+      directory, path,
+      {path + ":2:44: error: till/journal (kifa): segment_size_mib 3 is not a power of two"});
 }
 
 TEST_CASE("a store too small for what its framings let through is refused", "[configuration]") {
