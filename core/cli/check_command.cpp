@@ -13,6 +13,7 @@
 #include "core/cli/messages.hpp"
 #include "core/cli/output.hpp"
 #include "core/cli/probe_store.hpp"
+#include "core/cli/refusal.hpp"
 #include "core/config/options.hpp"
 #include "core/pipeline/probe.hpp"
 #include "core/pipeline/runner.hpp"
@@ -81,7 +82,7 @@ int check_file(const std::string& file, const CheckCommand& command, std::string
   }
   const auto& loaded = std::get<LoadedDeployment>(result);
   if (const Status status = try_assembly(loaded); !status) {
-    complain_verbatim(fmt::format("{}: error: {}", file, status.message()));
+    complain_verbatim(refusal_text(loaded, status));
     return configuration_exit_code(status.code());
   }
   if (command.probe) {

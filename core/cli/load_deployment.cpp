@@ -5,7 +5,6 @@
 
 #include "core/cli/exit_code.hpp"
 #include "core/cli/messages.hpp"
-#include "core/config/diagnostics.hpp"
 #include "core/config/document.hpp"
 #include "core/config/parse_internal.hpp"
 #include "core/plugin/builtin_plugins.hpp"
@@ -18,6 +17,7 @@ LoadFailure failure_of(const config::Diagnostics& diagnostics) {
   return {.exit_code = kExitConfiguration, .text = diagnostics.render()};
 }
 
+// Takes `diagnostics` over when all is well.
 LoadResult bind_document(const config::Node& root, std::vector<std::string> plugin_paths,
                          Purpose purpose, config::Diagnostics& diagnostics) {
   const std::vector<std::string> named = config::plugin_paths_of(root, diagnostics);
@@ -46,6 +46,7 @@ LoadResult bind_document(const config::Node& root, std::vector<std::string> plug
   if (diagnostics.has_warnings()) {
     complain_verbatim(diagnostics.render());
   }
+  loaded.diagnostics = std::move(diagnostics);
   return loaded;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config/deployment.hpp"
+#include "core/config/diagnostics.hpp"
 #include "core/config/document.hpp"
 #include "core/plugin/registry.hpp"
 
@@ -17,6 +18,8 @@ namespace kifa::cli {
 struct LoadedDeployment {
   std::unique_ptr<plugin::Registry> registry;
   config::Deployment deployment;
+  // Where it stands, for what is found to be wrong later; what was collected has been told.
+  config::Diagnostics diagnostics{"", ""};
 };
 
 // Why there is none: everything that is wrong, ready to be printed.

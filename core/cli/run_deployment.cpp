@@ -14,6 +14,7 @@
 #include "core/cli/exit_code.hpp"
 #include "core/cli/human.hpp"
 #include "core/cli/messages.hpp"
+#include "core/cli/refusal.hpp"
 #include "core/cli/service_manager.hpp"
 #include "core/cli/signals.hpp"
 #include "core/cli/standard_descriptors.hpp"
@@ -148,8 +149,14 @@ class Run {
       complain(signals.status().message());
       return exit_code(signals.status().code());
     }
+    auto runner = pipeline::Runner::create(loaded_.deployment, *loaded_.registry, runner_options());
+    if (!runner) {
+      log_->flush();
+      complain_verbatim(refusal_text(loaded_, runner.error()));
+      return exit_code(runner.error().code());
+    }
     pipeline::RunSummary summary;
-    const Status status = run_pipelines(**signals, summary);
+    const Status status = run_pipelines(std::move(*runner), **signals, summary);
     log_->flush();
     if (!status) {
       complain(status.message());
@@ -163,7 +170,8 @@ class Run {
 
  private:
   pipeline::RunnerOptions runner_options();
-  Status run_pipelines(Signals& signals, pipeline::RunSummary& summary);
+  static Status run_pipelines(std::unique_ptr<pipeline::Runner> runner, Signals& signals,
+                              pipeline::RunSummary& summary);
   void enter(pipeline::RunPhase phase);
   std::optional<pipeline::Replacement> load();
   void refuse(const std::string& why) const;
@@ -193,20 +201,16 @@ pipeline::RunnerOptions Run::runner_options() {
 }
 
 // Runs to the end; `summary` is what was done up to there.
-Status Run::run_pipelines(Signals& signals, pipeline::RunSummary& summary) {
-  const auto runner =
-      pipeline::Runner::create(loaded_.deployment, *loaded_.registry, runner_options());
-  if (!runner) {
-    return runner.status();
-  }
-  signals.on_stop([&runner] { (*runner)->request_stop(); });
-  signals.on_shift([&runner](int step) { (*runner)->shift_mode(step); });
-  signals.on_reload([&runner] { (*runner)->request_reload(); });
-  const Status status = (*runner)->run();
+Status Run::run_pipelines(std::unique_ptr<pipeline::Runner> runner, Signals& signals,
+                          pipeline::RunSummary& summary) {
+  signals.on_stop([&runner] { runner->request_stop(); });
+  signals.on_shift([&runner](int step) { runner->shift_mode(step); });
+  signals.on_reload([&runner] { runner->request_reload(); });
+  const Status status = runner->run();
   signals.on_reload(nullptr);
   signals.on_shift(nullptr);
   signals.on_stop(nullptr);
-  summary = (*runner)->summary();
+  summary = runner->summary();
   return status;  // the stores are closed with the runner
 }
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/base/clock.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/exit_code.hpp"
 #include "core/cli/human.hpp"
@@ -14,6 +16,7 @@
 #include "core/io/file_system.hpp"
 #include "core/store/cursors.hpp"
 #include "core/store/reader.hpp"
+#include "core/store/retention.hpp"
 
 namespace kifa::cli {
 namespace {
@@ -107,9 +110,60 @@ std::string purged_text(const store::StoreStats& stats) {
                            with_separators(stats.purged_through.value));
 }
 
-std::string cursor_text(const store::Cursor& cursor) {
-  const std::string until =
+// What this machine's clock says, and whether the store believes it.
+struct ClockNow {
+  store::ClockFacts facts;
+  bool is_believed = false;
+
+  // By which deadlines pass.
+  [[nodiscard]] std::optional<std::int64_t> believed_unix_ns() const {
+    return is_believed ? std::optional(facts.unix_ns) : std::nullopt;
+  }
+};
+
+ClockNow look_at_clock(const store::StoreStats& stats) {
+  const SystemClock clock;
+  ClockNow now;
+  now.facts = {.unix_ns = clock.now_unix_ns(),
+               .boot_ns = clock.now_boot_ns(),
+               .boot_id = clock.boot_id(),
+               .is_synchronised = clock.is_synchronised()};
+  now.is_believed = store::is_plausible({.unix_ns = stats.believed_unix_ns,
+                                         .boot_ns = stats.believed_boot_ns,
+                                         .boot_id = stats.believed_boot_id},
+                                        now.facts);
+  return now;
+}
+
+// The configuration is not known here: `trust_clock` may make it believed all the same.
+std::string clock_text(const store::StoreStats& stats, const ClockNow& now) {
+  const std::string last =
+      !stats.believed_boot_id.empty()
+          ? fmt::format("last believed at {}", utc_text(stats.believed_unix_ns))
+          : std::string(stats.manifest_is_lost ? "what was believed last is lost"
+                                               : "no time was believed yet");
+  if (now.is_believed) {
+    return last + (now.facts.is_synchronised ? "; now it follows a time server"
+                                             : "; now it is believed: not far ahead of that");
+  }
+  const std::string why =
+      stats.believed_boot_id.empty()
+          ? std::string()
+          : fmt::format("is at {}, too far ahead of that, and ", utc_text(now.facts.unix_ns));
+  return last + fmt::format(
+                    "; now it {}follows no time server: without `trust_clock` retention by "
+                    "age waits, and no hold expires",
+                    why);
+}
+
+std::string cursor_text(const store::Cursor& cursor, const ClockNow& now) {
+  std::string until =
       cursor.deadline_unix_ns == 0 ? "" : ", until " + utc_text(cursor.deadline_unix_ns);
+  if (store::has_expired(cursor, now.believed_unix_ns())) {
+    until += " (expired: it keeps nothing)";
+  } else if (store::has_expired(cursor, now.facts.unix_ns)) {
+    until += " (passed by a clock that is not believed: it keeps all the same)";
+  }
   return cursor.kind == store::CursorKind::hold
              ? fmt::format("{} holds LSN {} and later{}", cursor.name,
                            with_separators(cursor.lsn.value), until)
@@ -117,10 +171,10 @@ std::string cursor_text(const store::Cursor& cursor) {
                            with_separators(cursor.lsn.value), until);
 }
 
-std::string cursors_text(const store::CursorList& cursors) {
+std::string cursors_text(const store::CursorList& cursors, const ClockNow& now) {
   std::string text;
   for (const store::Cursor& cursor : cursors.cursors) {
-    text += (text.empty() ? "" : "; ") + cursor_text(cursor);
+    text += (text.empty() ? "" : "; ") + cursor_text(cursor, now);
   }
   for (const store::DamagedFile& damaged : cursors.damaged) {
     text +=
@@ -142,8 +196,36 @@ void add_table_lines(const auto& line, const store::StoreStats& stats) {
   line("Purged", purged_text(stats));
 }
 
+// The count is that of the manifest and the log.
+std::string entries_text(const store::StoreStats& stats) {
+  return with_separators(stats.total_entries) +
+         (stats.unreadable_records == 0 ? ""
+                                        : fmt::format(", of which {} cannot be read",
+                                                      with_separators(stats.unreadable_records)));
+}
+
+std::string manifest_text(const store::StoreStats& stats) {
+  if (stats.manifest_is_lost) {
+    return "missing: tables and log say themselves what they hold";
+  }
+  return stats.manifest_version == 0
+             ? std::string("none yet")
+             : fmt::format("version {}", with_separators(stats.manifest_version));
+}
+
+void add_fault_lines(const auto& line, const store::StoreStats& stats) {
+  if (stats.faults.empty()) {
+    line("Faults", "none seen; `kifa verify` reads everything");
+    return;
+  }
+  for (const std::string& fault : stats.faults) {
+    line("Fault", fault);
+  }
+}
+
 std::string for_people(const std::string& directory, const store::StoreStats& stats,
                        const store::CursorList& cursors) {
+  const ClockNow now = look_at_clock(stats);
   std::string text;
   const auto line = [&text](std::string_view name, std::string_view value) {
     text += fmt::format("{:<16} {}\n", fmt::format("{}:", name), value);
@@ -153,7 +235,7 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
   line("Format", stats.format_version);
   line("Writer", writer_state(stats));
   line("Flush mode", stats.flush_mode);
-  line("Total entries", with_separators(stats.total_entries));
+  line("Total entries", entries_text(stats));
   line("LSN range", lsn_range(stats));
   line("Durable LSN", with_separators(stats.durable_lsn.value));
   line("Time range", time_range(stats));
@@ -167,21 +249,18 @@ std::string for_people(const std::string& directory, const store::StoreStats& st
                    with_separators(stats.spare_segments), bytes_for_people(stats.segment_bytes)));
   line("Log", fmt::format("{} not in tables yet", bytes_for_people(stats.log_bytes)));
   add_table_lines(line, stats);
-  line("Cursors", cursors_text(cursors));
-  line("Clock", stats.believed_unix_ns == 0
-                    ? std::string("no time was believed yet")
-                    : fmt::format("last believed at {}", utc_text(stats.believed_unix_ns)));
-  line("Manifest", stats.manifest_version == 0
-                       ? std::string("none yet")
-                       : fmt::format("version {}", with_separators(stats.manifest_version)));
+  line("Cursors", cursors_text(cursors, now));
+  line("Clock", clock_text(stats, now));
+  line("Manifest", manifest_text(stats));
   line("Payload", size_text(stats.payload_bytes));
   line("On disk", size_text(stats.disk_bytes));
   line("Disk budget", budget_text(stats));
   line("Last recovery", recovery_text(stats.last_recovery));
+  add_fault_lines(line, stats);
   return text;
 }
 
-std::string cursors_json(const store::CursorList& cursors) {
+std::string cursors_json(const store::CursorList& cursors, const ClockNow& now) {
   JsonArray array;
   for (const store::Cursor& cursor : cursors.cursors) {
     array.add(JsonObject()
@@ -189,7 +268,25 @@ std::string cursors_json(const store::CursorList& cursors) {
                   .text("kind", cursor.kind == store::CursorKind::hold ? "hold" : "cursor")
                   .number("lsn", cursor.lsn.value)
                   .signed_number("deadline_ns", cursor.deadline_unix_ns)
+                  .boolean("expired", store::has_expired(cursor, now.believed_unix_ns()))
                   .finish());
+  }
+  return array.finish();
+}
+
+// Each keeps everything back.
+std::string damaged_cursors_json(const store::CursorList& cursors) {
+  JsonArray array;
+  for (const store::DamagedFile& damaged : cursors.damaged) {
+    array.add(JsonObject().text("name", damaged.name).text("why", damaged.why).finish());
+  }
+  return array.finish();
+}
+
+std::string faults_json(const store::StoreStats& stats) {
+  JsonArray array;
+  for (const std::string& fault : stats.faults) {
+    array.add(json_string(fault));
   }
   return array.finish();
 }
@@ -231,11 +328,13 @@ void add_table_members(JsonObject& json, const store::StoreStats& stats) {
       .number("purged_through", stats.purged_through.value)
       .number("purged_records", stats.purged_records)
       .number("manifest_version", stats.manifest_version)
+      .boolean("manifest_is_lost", stats.manifest_is_lost)
       .signed_number("believed_clock_ns", stats.believed_unix_ns);
 }
 
 std::string for_machines(const std::string& directory, const store::StoreStats& stats,
                          const store::CursorList& cursors) {
+  const ClockNow now = look_at_clock(stats);
   JsonObject json;
   json.text("data_dir", directory)
       .text("store_id", stats.store_id)
@@ -266,7 +365,11 @@ std::string for_machines(const std::string& directory, const store::StoreStats& 
       .number("disk_bytes", stats.disk_bytes);
   add_opening_members(json, stats);
   add_table_members(json, stats);
-  json.raw("cursors", cursors_json(cursors));
+  json.boolean("clock_is_believed", now.is_believed)
+      .raw("cursors", cursors_json(cursors, now))
+      .raw("damaged_cursors", damaged_cursors_json(cursors))
+      .raw("faults", faults_json(stats))
+      .number("unreadable_records", stats.unreadable_records);
   return json.finish() + "\n";
 }
 

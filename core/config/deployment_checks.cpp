@@ -128,6 +128,20 @@ void check_unused(const SourceConfig& source, std::string_view option, std::stri
   }
 }
 
+// As the flags of the same names, which refuse each other. A flag over what a file says is no
+// contradiction: it is meant for a while.
+void check_compaction(const ComponentConfig& sink, Diagnostics& diagnostics) {
+  const Setting* enabled = find_setting(sink.settings, "compaction_enabled");
+  const Setting* threshold = find_setting(sink.settings, "compaction_threshold");
+  if (sink.type != kKifaSinkType || enabled == nullptr || enabled->integer != 0 ||
+      enabled->mark.line == 0 || threshold == nullptr || threshold->mark.line == 0) {
+    return;
+  }
+  diagnostics.error(threshold->mark,
+                    "`compaction_threshold` does nothing with `compaction_enabled: false`",
+                    "take one of them away", enabled->mark, "the other one");
+}
+
 struct StoreUser {
   const PipelineConfig* pipeline;
   const ComponentConfig* sink;
@@ -208,6 +222,9 @@ void check_pipeline(const PipelineConfig& pipeline, Diagnostics& diagnostics) {
   check_required_sink(pipeline, diagnostics);
   for (const SourceConfig& source : pipeline.sources) {
     check_retry(source, diagnostics);
+  }
+  for (const SinkConfig& sink : pipeline.sinks) {
+    check_compaction(sink.component, diagnostics);
   }
   check_record_limits(pipeline, diagnostics);
 }

@@ -233,6 +233,28 @@ void Diagnostics::render_excerpt(Mark mark, std::string& out) const {
                      caret_column);
 }
 
+std::string Diagnostics::place(Mark mark) const {
+  std::string file =
+      file_name_.empty() ? "command line" : printable(file_name_, limits::kPathBytesMax);
+  return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
+}
+
+void Diagnostics::render_one(const Diagnostic& diagnostic, std::string& out) const {
+  out +=
+      fmt::format("{}: {}: {}\n", place(diagnostic.mark),
+                  diagnostic.severity == Severity::error ? "error" : "warning", diagnostic.message);
+  if (diagnostic.mark.line > 0) {
+    render_excerpt(diagnostic.mark, out);
+  }
+  if (diagnostic.related.line > 0) {
+    out += fmt::format("{}: note: {}\n", place(diagnostic.related), diagnostic.related_message);
+    render_excerpt(diagnostic.related, out);
+  }
+  if (!diagnostic.hint.empty()) {
+    out += fmt::format("  hint: {}\n", diagnostic.hint);
+  }
+}
+
 std::string Diagnostics::render() const {
   std::vector<const Diagnostic*> sorted;
   sorted.reserve(diagnostics_.size());
@@ -243,34 +265,30 @@ std::string Diagnostics::render() const {
   std::sort(sorted.begin(), sorted.end(), [](const Diagnostic* a, const Diagnostic* b) {
     return a->mark != b->mark ? a->mark < b->mark : a < b;
   });
-  const std::string file =
-      file_name_.empty() ? "command line" : printable(file_name_, limits::kPathBytesMax);
-  const auto place = [&](Mark mark) {
-    return mark.line > 0 ? fmt::format("{}:{}:{}", file, mark.line, mark.column) : file;
-  };
   std::string out;
   std::size_t shown = 0;
   for (const Diagnostic* diagnostic : sorted) {
     if (shown++ == kDiagnosticsShown) {
       break;
     }
-    out += fmt::format("{}: {}: {}\n", place(diagnostic->mark),
-                       diagnostic->severity == Severity::error ? "error" : "warning",
-                       diagnostic->message);
-    if (diagnostic->mark.line > 0) {
-      render_excerpt(diagnostic->mark, out);
-    }
-    if (diagnostic->related.line > 0) {
-      out += fmt::format("{}: note: {}\n", place(diagnostic->related), diagnostic->related_message);
-      render_excerpt(diagnostic->related, out);
-    }
-    if (!diagnostic->hint.empty()) {
-      out += fmt::format("  hint: {}\n", diagnostic->hint);
-    }
+    render_one(*diagnostic, out);
   }
   if (const std::size_t all = error_count_ + warning_count_; all > kDiagnosticsShown) {
-    out += fmt::format("{}: {} more are not shown\n", file, all - kDiagnosticsShown);
+    out += fmt::format("{}: {} more are not shown\n", place({}), all - kDiagnosticsShown);
   }
+  return out;
+}
+
+std::string Diagnostics::render_error(Mark mark, std::string_view message, Mark related,
+                                      std::string_view related_message) const {
+  std::string out;
+  render_one({Severity::error,
+              mark,
+              printable(message, kMessageWidthMax),
+              {},
+              related,
+              printable(related_message, kMessageWidthMax)},
+             out);
   return out;
 }
 

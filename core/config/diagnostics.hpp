@@ -52,6 +52,9 @@ class Diagnostics {
   // Errors and warnings in the order of the file: "FILE:LINE:COLUMN: error: MESSAGE", the line, a
   // caret below the column, the hint. Empty when there are none.
   [[nodiscard]] std::string render() const;
+  // One error as render() would show it, beside all that was collected: for who learns of it later.
+  [[nodiscard]] std::string render_error(Mark mark, std::string_view message, Mark related,
+                                         std::string_view related_message) const;
 
   [[nodiscard]] const std::string& file_name() const { return file_name_; }
   // The absolute folder that relative paths in the file start from.
@@ -76,6 +79,8 @@ class Diagnostics {
     Mark end;
   };
   void add(Diagnostic diagnostic);
+  [[nodiscard]] std::string place(Mark mark) const;
+  void render_one(const Diagnostic& diagnostic, std::string& out) const;
   void render_excerpt(Mark mark, std::string& out) const;
   [[nodiscard]] std::vector<Span> hidden_in(int line) const;
 

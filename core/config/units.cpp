@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/size_text.hpp"
 #include "core/config/options.hpp"
 
 namespace kifa::config {
@@ -119,12 +120,7 @@ std::string format_duration_ns(std::int64_t duration_ns) {
 }
 
 std::string format_size_bytes(std::int64_t bytes) {
-  for (const Unit& unit : kSizeUnits) {
-    if (bytes != 0 && bytes % unit.factor == 0) {
-      return fmt::format("{}{}", bytes / unit.factor, unit.name);
-    }
-  }
-  return "0";
+  return exact_size(static_cast<std::uint64_t>(bytes));
 }
 
 }  // namespace kifa::config

@@ -182,23 +182,38 @@ Status remove_cursor(io::FileSystem& files, const std::string& directory, std::s
   return files.sync_directory(cursors_path(directory));
 }
 
-std::optional<Lsn> lowest_needed_lsn(const CursorList& list,
-                                     std::optional<std::int64_t> now_unix_ns) {
+bool has_expired(const Cursor& cursor, std::optional<std::int64_t> now_unix_ns) {
+  return cursor.deadline_unix_ns != 0 && now_unix_ns && *now_unix_ns >= cursor.deadline_unix_ns;
+}
+
+std::optional<Need> lowest_need(const CursorList& list, std::optional<std::int64_t> now_unix_ns) {
   if (!list.damaged.empty()) {
-    return Lsn{0};
+    const DamagedFile& file = list.damaged.front();
+    return Need{.lsn = {0},
+                .who = fmt::format("{}/{} cannot be read and so keeps everything ({})",
+                                   kCursorsDirectory, file.name, file.why)};
   }
-  std::optional<Lsn> lowest;
+  std::optional<Need> lowest;
   for (const Cursor& cursor : list.cursors) {
-    const bool has_passed =
-        cursor.deadline_unix_ns != 0 && now_unix_ns && *now_unix_ns >= cursor.deadline_unix_ns;
-    if (has_passed) {
+    if (has_expired(cursor, now_unix_ns)) {
       continue;
     }
     const bool is_forwarded = cursor.kind == CursorKind::cursor && cursor.lsn.value != UINT64_MAX;
     const Lsn needed = is_forwarded ? cursor.lsn.next() : cursor.lsn;
-    lowest = lowest ? std::min(*lowest, needed) : needed;
+    if (!lowest || needed < lowest->lsn) {
+      lowest = Need{.lsn = needed,
+                    .who = fmt::format("{} `{}` needs LSN {} and what follows",
+                                       cursor.kind == CursorKind::hold ? "hold" : "cursor",
+                                       cursor.name, needed.value)};
+    }
   }
   return lowest;
+}
+
+std::optional<Lsn> lowest_needed_lsn(const CursorList& list,
+                                     std::optional<std::int64_t> now_unix_ns) {
+  const std::optional<Need> need = lowest_need(list, now_unix_ns);
+  return need ? std::optional(need->lsn) : std::nullopt;
 }
 
 }  // namespace kifa::store

@@ -71,6 +71,17 @@ Result<CursorList> list_cursors(io::FileSystem& files, const std::string& direct
 // Errors: invalid: the name. not_found: there is none of that name. Those of the file system.
 Status remove_cursor(io::FileSystem& files, const std::string& directory, std::string_view name);
 
+// Whether its time is over, so that it keeps nothing back. `now_unix_ns` as below.
+[[nodiscard]] bool has_expired(const Cursor& cursor, std::optional<std::int64_t> now_unix_ns);
+
+// Who needs what is lowest.
+struct Need {
+  Lsn lsn;
+  std::string who;  // "hold `audit` needs LSN 42 and what follows", or the damaged file and why
+};
+[[nodiscard]] std::optional<Need> lowest_need(const CursorList& list,
+                                              std::optional<std::int64_t> now_unix_ns);
+
 // The lowest LSN that somebody still needs; none: nobody needs anything. Lsn 0: all of it, because
 // a file is damaged. `now_unix_ns` decides about deadlines; none: the time is not to be trusted
 // (retention.hpp), and no deadline has passed.

@@ -373,21 +373,23 @@ std::optional<RetentionAnswer> Maintenance::purge_due(const Manifest& manifest) 
   }
   const ClockFacts facts = clock_facts();
   const bool plausible = is_plausible(manifest.clock, facts, options.trust_clock);
-  const auto held = lowest_needed_lsn(
+  const auto need = lowest_need(
       *cursors, plausible ? std::optional(facts.unix_ns) : std::optional<std::int64_t>());
   const std::uint64_t durable = parts_.writer.durable_lsn().value;
   Lsn purge_below;
   if (options.retention_records != 0 && durable > options.retention_records) {
     purge_below = {durable + 1 - options.retention_records};
   }
-  RetentionAnswer answer = decide_retention({.manifest = manifest,
-                                             .policy = {.age_max = options.retention_age,
-                                                        .bytes_max = options.retention_bytes,
-                                                        .purge_below = purge_below,
-                                                        .trusts_clock = options.trust_clock},
-                                             .now = facts,
-                                             .lowest_held = held,
-                                             .last_age_purge_boot_ns = last_age_purge_boot_ns_});
+  RetentionAnswer answer =
+      decide_retention({.manifest = manifest,
+                        .policy = {.age_max = options.retention_age,
+                                   .bytes_max = options.retention_bytes,
+                                   .purge_below = purge_below,
+                                   .trusts_clock = options.trust_clock},
+                        .now = facts,
+                        .lowest_held = need ? std::optional(need->lsn) : std::optional<Lsn>(),
+                        .held_by = need ? need->who : std::string(),
+                        .last_age_purge_boot_ns = last_age_purge_boot_ns_});
   if (!answer.paused.empty() && answer.paused != paused_told_) {
     parts_.environment.report(Severity::warning,
                               fmt::format("retention of {} waits: {}", directory_, answer.paused));

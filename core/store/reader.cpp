@@ -13,6 +13,7 @@
 #include "core/store/manifest_files.hpp"
 #include "core/store/reader_walk.hpp"
 #include "core/store/status_file.hpp"
+#include "core/store/store_health.hpp"
 
 namespace kifa::store {
 
@@ -321,8 +322,17 @@ Result<StoreStats> ReaderImpl::stats() {
     stats.log_bytes += end - std::min(end, segment.begin);
   }
   stats.written_bytes = manifest.written.log + manifest.written.tables + manifest.written.manifests;
-  stats.written_payload_bytes = log_.manifest.manifest ? totals.payload_bytes : 0;
-  stats.believed_unix_ns = manifest.clock.boot_id.empty() ? 0 : manifest.clock.unix_ns;
+  StoreHealth health = look_at_health(files_, directory_, log_);
+  stats.faults = std::move(health.faults);
+  stats.unreadable_records = health.unreadable_records;
+  stats.manifest_is_lost = health.manifest_is_lost;
+  stats.written_payload_bytes =
+      log_.manifest.manifest && !stats.manifest_is_lost ? totals.payload_bytes : 0;
+  if (const TrustedClock& clock = manifest.clock; !clock.boot_id.empty()) {
+    stats.believed_unix_ns = clock.unix_ns;
+    stats.believed_boot_ns = clock.boot_ns;
+    stats.believed_boot_id = clock.boot_id;
+  }
   stats.manifest_version = log_.manifest.manifest ? manifest.version : 0;
   stats.purged_through = manifest.purged.through;
   stats.purged_records = manifest.purged.totals.records;

@@ -65,14 +65,21 @@ struct StoreStats {
   std::uint64_t written_bytes = 0;          // since the store was made, as of the last manifest
   std::uint64_t written_payload_bytes = 0;  // of all records so far, also purged ones
   std::int64_t believed_unix_ns = 0;        // the last wall time that was believed; 0: none yet
-  std::uint64_t manifest_version = 0;       // 0: no tables yet
+  std::int64_t believed_boot_ns = 0;        // CLOCK_BOOTTIME of then
+  std::string believed_boot_id;             // and the boot; empty: none yet
+  std::uint64_t manifest_version = 0;       // 0: no tables yet, or every manifest is lost
+  bool manifest_is_lost = false;            // and tables and log themselves tell what they hold
   Lsn purged_through;                       // 0: nothing was purged
   std::uint64_t purged_records = 0;
   std::uint64_t segment_bytes = 0;
   std::string flush_mode;  // of the live writer; of the last one otherwise
   bool live = false;       // a writer has the store open now
   bool clean = false;      // the last writer closed it properly
-  std::string store_id;    // UUID
+  // What is seen to be damaged or missing without reading everything, a sentence each, and the
+  // records of tables that cannot be opened: counted above all the same.
+  std::vector<std::string> faults;
+  std::uint64_t unreadable_records = 0;
+  std::string store_id;  // UUID
   std::string format_version;
 };
 

@@ -88,8 +88,8 @@ std::string why_clock_is_not_believed(const RetentionQuestion& question) {
           : fmt::format("the clock is {} s ahead of the last time that was believed",
                         saturated_difference(question.now.unix_ns, trusted.unix_ns) / kSecondNs);
   return fmt::format(
-      "retention by age waits: {}, and no time server confirms it; synchronise the "
-      "clock, or confirm it, to go on",
+      "age does not count, because {}, and no time server confirms it; synchronise the "
+      "clock, or vouch for it with `trust_clock`, to go on",
       what);
 }
 
@@ -129,11 +129,9 @@ RetentionAnswer decide_retention(const RetentionQuestion& question) {
   const bool is_held = question.lowest_held && !mutant_is(Mutant::hold_ignored);
   const std::size_t allowed = is_held ? tables_below(tables, *question.lowest_held) : tables.size();
   if (wanted > allowed) {
-    answer.paused = fmt::format(
-        "retention waits: table {} (LSN {} to {}) is to go, but a cursor or hold needs LSN {} and "
-        "what follows",
-        tables[allowed].number, tables[allowed].first.value, tables[allowed].last.value,
-        question.lowest_held->value);
+    answer.paused =
+        fmt::format("table {} (LSN {} to {}) is to go, but {}", tables[allowed].number,
+                    tables[allowed].first.value, tables[allowed].last.value, question.held_by);
   }
   answer.tables = std::min(wanted, allowed);
   answer.is_for_age = answer.tables > others;

@@ -50,6 +50,7 @@ struct RetentionQuestion {
   RetentionPolicy policy;
   ClockFacts now;
   std::optional<Lsn> lowest_held = std::nullopt;  // cursors.hpp; none: nothing is held
+  std::string held_by = {};                       // the sentence of lowest_need()
   // Boot clock at this process's last purge for age; none: there was none.
   std::optional<std::int64_t> last_age_purge_boot_ns = std::nullopt;
 };
@@ -57,8 +58,8 @@ struct RetentionQuestion {
 struct RetentionAnswer {
   std::size_t tables = 0;   // that many of the manifest's first tables are to be purged now
   bool is_for_age = false;  // not all of them would go for bytes or LSN alone
-  // Why more is not purged though the policy asks for it, as a sentence; empty: it does not.
-  // Waiting for the next minute is no such reason.
+  // Why more is not purged though the policy asks for it, as what stands behind "retention waits:
+  // "; empty: it does not. Waiting for the next minute is no such reason.
   std::string paused;
 };
 

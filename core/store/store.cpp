@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <random>
 
-#include "core/base/limits.hpp"
 #include "core/store/log_index.hpp"
 #include "core/store/log_scan.hpp"
 #include "core/store/log_scan_path.hpp"
@@ -20,6 +18,7 @@
 #include "core/store/segment_pool.hpp"
 #include "core/store/status_file.hpp"
 #include "core/store/store_directory.hpp"
+#include "core/store/store_options.hpp"
 
 namespace kifa::store {
 
@@ -43,92 +42,6 @@ Result<FlushMode> flush_mode_from(std::string_view text) {
   }
   return Status(Code::invalid,
                 fmt::format("`{}` is no flush mode; use normal, cautious or emergency", text));
-}
-
-namespace {
-
-// The segment size that is really used: a budget wants at least eight segments.
-std::uint64_t effective_segment_bytes(const StoreOptions& options) {
-  std::uint64_t bytes = options.segment_bytes;
-  if (options.disk_budget_bytes != 0) {
-    bytes = std::min(bytes, std::bit_floor(options.disk_budget_bytes / 8));
-  }
-  return std::max(bytes, kSegmentBytesMin);
-}
-
-constexpr std::uint64_t kFlushBytesMin = 4_KiB;
-// One that only the manifest before the newest needs, one that is flushed, one that is written:
-// with fewer none would ever be free again.
-constexpr std::uint64_t kBacklogSegmentsMin = 3;
-
-std::uint64_t backlog_segments_of(const StoreOptions& options) {
-  std::uint64_t bytes = options.log_backlog_bytes_max != 0 ? options.log_backlog_bytes_max : 1_GiB;
-  if (options.disk_budget_bytes != 0) {
-    bytes = std::min(bytes, options.disk_budget_bytes / 2);
-  }
-  return std::max(bytes / effective_segment_bytes(options), kBacklogSegmentsMin);
-}
-
-}  // namespace
-
-std::uint64_t record_bytes_limit(const StoreOptions& options) {
-  return std::min<std::uint64_t>(effective_segment_bytes(options) / 4,
-                                 limits::kRecordBytesMaxHighest);
-}
-
-Status check_options(const StoreOptions& options) {
-  if (!std::has_single_bit(options.segment_bytes) || options.segment_bytes < kSegmentBytesMin ||
-      options.segment_bytes > kSegmentBytesMax) {
-    return {Code::invalid, fmt::format("segment size {}: it must be a power of two from 1 MiB to "
-                                       "1 GiB",
-                                       options.segment_bytes)};
-  }
-  if (!std::has_single_bit(options.block_bytes) || options.block_bytes < kBlockBytesMin ||
-      options.block_bytes > kBlockBytesMax) {
-    return {Code::invalid,
-            fmt::format("block size {}: it must be a power of two from 4096 to 65536",
-                        options.block_bytes)};
-  }
-  if (options.disk_budget_bytes != 0 && options.disk_budget_bytes < 8 * kSegmentBytesMin) {
-    return {Code::invalid, fmt::format("disk_budget {} is too small: at least 8 MiB are needed",
-                                       options.disk_budget_bytes)};
-  }
-  const std::uint64_t segment_bytes = effective_segment_bytes(options);
-  if (options.record_bytes_max == 0 || options.record_bytes_max > record_bytes_limit(options)) {
-    return {Code::invalid,
-            fmt::format("record_bytes_max {} contradicts the segment size {}: a record may have at "
-                        "most a quarter of a segment, and 16 MiB",
-                        options.record_bytes_max, segment_bytes)};
-  }
-  if (options.memtable_flush_bytes < kFlushBytesMin || options.flush_segments == 0 ||
-      options.compaction_threshold < 2 || options.spare_segments == 0) {
-    return {Code::invalid,
-            fmt::format("memtable_flush_threshold ({} bytes) must be at least {}, wal_flush ({} "
-                        "segments) and spare_segments ({}) at least 1 and compaction_threshold "
-                        "({}) at least 2",
-                        options.memtable_flush_bytes, kFlushBytesMin, options.flush_segments,
-                        options.spare_segments, options.compaction_threshold)};
-  }
-  if (options.log_backlog_bytes_max != 0 &&
-      options.log_backlog_bytes_max < kBacklogSegmentsMin * segment_bytes) {
-    return {Code::invalid,
-            fmt::format(
-                "wal_backlog_max {} is too small for segments of {} bytes: at least {} segments "
-                "must fit; make it {} or more, or segment_size_mib smaller",
-                options.log_backlog_bytes_max, segment_bytes, kBacklogSegmentsMin,
-                kBacklogSegmentsMin * segment_bytes)};
-  }
-  if (options.disk_budget_bytes != 0 &&
-      options.log_backlog_bytes_max > options.disk_budget_bytes / 2) {
-    return {
-        Code::invalid,
-        fmt::format("wal_backlog_max {} contradicts disk_budget {}: it may be at most half of it",
-                    options.log_backlog_bytes_max, options.disk_budget_bytes)};
-  }
-  if (options.sync_records == 0 || options.sync_bytes == 0 || options.sync_interval.count() <= 0) {
-    return {Code::invalid, "sync_records, sync_bytes and sync_interval must be greater than zero"};
-  }
-  return {};
 }
 
 namespace {

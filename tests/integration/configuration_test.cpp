@@ -61,7 +61,33 @@ TEST_CASE("options of the store that contradict each other are found by check to
   write_file(path,
              replaced(kGood, "{ data_dir: data }", "{ data_dir: data, wal_backlog_max: 32MiB }"));
   require_bad_config(directory, path,
-                     {"wal_backlog_max 33554432", "at least 3 segments", "50331648 or more"});
+                     {path + ":2:43: error: till/journal (kifa): wal_backlog_max 32MiB",
+                      "  2 | store: { data_dir: data, wal_backlog_max: 32MiB }\n"
+                      "    |                                           ^\n",
+                      "segments of 16MiB", "at least 3 segments", "48MiB or more"});
+}
+
+TEST_CASE("a contradiction of the store is told with the places of both options",
+          "[configuration]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("contradiction.yaml");
+  write_file(
+      path, replaced(replaced(kGood, "{ data_dir: data }", "{ data_dir: data, disk_budget: 1GiB }"),
+                     "{ type: kifa }", "{ type: kifa, retention_bytes: 2GiB }"));
+  require_bad_config(
+      directory, path,
+      {path +
+           ":8:47: error: till/journal (kifa): retention_bytes 2GiB contradicts disk_budget 1GiB",
+       path + ":2:39: note: the other option\n"});
+  // The fault that is one by itself comes first.
+  write_file(path, replaced(kGood, "{ data_dir: data }", "{ data_dir: data, disk_budget: 1KiB }"));
+  require_bad_config(directory, path,
+                     {path + ":2:39: error: till/journal (kifa): disk_budget 1KiB is too small"});
+  write_file(path,
+             replaced(kGood, "{ data_dir: data }", "{ data_dir: data, segment_size_mib: 3 }"));
+  require_bad_config(
+      directory, path,
+      {path + ":2:44: error: till/journal (kifa): segment_size_mib 3 is not a power of two"});
 }
 
 TEST_CASE("a store too small for what its framings let through is refused", "[configuration]") {
@@ -72,7 +98,7 @@ TEST_CASE("a store too small for what its framings let through is refused", "[co
   write_file(path, small);
   require_bad_config(
       directory, path,
-      {"segment_size_mib 1", "256KiB", "1024KiB", "write `record_bytes_max: 256KiB`"});
+      {"segment_size_mib 1", "256KiB", "let through 1MiB", "write `record_bytes_max: 256KiB`"});
 
   // The remedy that the message names is one.
   write_file(path, replaced(small, "type: newline", "type: newline, record_bytes_max: 256KiB"));

@@ -295,6 +295,49 @@ TEST_CASE("stats tells of tables and what they take", "[stats][W40]") {
   CHECK(json.find("\"last_recovery_known\":true,\"last_recovery\":null") != std::string::npos);
 }
 
+TEST_CASE("stats says what is missing or damaged, and whether the clock is believed",
+          "[stats][W7][W40]") {
+  const TemporaryDirectory directory;
+  const std::string data = directory.file("data");
+  ingest(data, generated_lines(1, kLines));
+  CHECK(run_kifa({"stats", "-d", data}).out.find("\nFaults:          none seen; `kifa verify` ") !=
+        std::string::npos);
+  std::filesystem::create_directory(data + "/cursors");
+  write_file(data + "/cursors/audit", "no cursor");
+  const std::string json = stats_json(data);
+  CHECK(json.find("\"damaged_cursors\":[{\"name\":\"audit\",\"why\":\"") != std::string::npos);
+  CHECK(json.find("\"faults\":[],\"unreadable_records\":0") != std::string::npos);
+  CHECK(json.find("\"clock_is_believed\":") != std::string::npos);
+  CHECK(run_kifa({"stats", "-d", data}).out.find("; now it ") != std::string::npos);
+
+  const std::string table = table_in(data);
+  REQUIRE_FALSE(table.empty());
+  const std::string bytes = read_file(table);
+  write_file(table, bytes.substr(0, bytes.size() / 2));
+  const Ending cut = run_kifa({"stats", "-d", data});
+  INFO(cut.out << cut.err);
+  CHECK(cut.exit_code == 0);
+  CHECK(cut.out.find(", of which ") != std::string::npos);
+  CHECK(cut.out.find("\nFault:           " + table) != std::string::npos);
+  CHECK(json_number(stats_json(data), "unreadable_records") > 0);
+  write_file(table, bytes);
+
+  std::vector<std::string> manifests;
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    if (entry.path().filename().string().starts_with("MANIFEST-")) {
+      manifests.push_back(entry.path().string());
+    }
+  }
+  for (const std::string& manifest : manifests) {
+    std::filesystem::remove(manifest);
+  }
+  const Ending lost = run_kifa({"stats", "-d", data});
+  INFO(lost.out << lost.err);
+  CHECK(lost.out.find("\nManifest:        missing: ") != std::string::npos);
+  CHECK(lost.out.find("\nFault:           " + data + ": manifest ") != std::string::npos);
+  CHECK(lost.out.find("\nWritten:") == std::string::npos);
+}
+
 TEST_CASE("stats tells of the disk budget and of the last recovery, also of a copy",
           "[stats][W40]") {
   const TemporaryDirectory directory;

@@ -15,7 +15,9 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/size_text.hpp"
 #include "core/store/store.hpp"
+#include "core/store/store_options.hpp"
 #include "plugins/sinks/kifa/batch_converter.hpp"
 #include "plugins/sinks/kifa/store_pool.hpp"
 
@@ -23,6 +25,7 @@ namespace {
 
 namespace sdk = kifa::sdk;
 namespace store = kifa::store;
+using kifa::exact_size;
 using kifa::plugins::kifa_sink::BatchConverter;
 using kifa::plugins::kifa_sink::process_stores;
 using kifa::plugins::kifa_sink::StorePool;
@@ -69,8 +72,18 @@ class Kifa final : public sdk::Sink {
     options_.commit_delay = std::chrono::ceil<std::chrono::microseconds>(
         std::chrono::nanoseconds(settings.duration_ns("commit_delay")));
     options_.record_bytes_max = store::record_bytes_limit(options_);
-    const sdk::Status limit = check_record_limit(segment_mib);
-    return limit.is_ok() ? to_sdk(store::check_options(options_)) : limit;
+    // The log may be as large as the threshold that is asked for.
+    const std::uint64_t segment_bytes = store::effective_segment_bytes(options_);
+    options_.flush_segments =
+        std::max(options_.flush_segments,
+                 static_cast<std::uint32_t>((options_.memtable_flush_bytes + segment_bytes - 1) /
+                                            segment_bytes));
+    for (const auto check : {store::check_options, store::check_effect}) {
+      if (const kifa::Status possible = check(options_); !possible) {
+        return to_sdk(possible);
+      }
+    }
+    return check_record_limit(segment_mib);
   }
 
   sdk::Status start() override {
@@ -146,13 +159,13 @@ class Kifa final : public sdk::Sink {
     }
     std::string why = "segment_size_mib " + std::to_string(segment_mib);
     if (options_.disk_budget_bytes != 0) {
-      why += " with disk_budget " + std::to_string(options_.disk_budget_bytes >> 20U) + "MiB";
+      why += " with disk_budget " + exact_size(options_.disk_budget_bytes);
     }
-    return sdk::Status::invalid(why + " allows records of at most " + std::to_string(kept >> 10U) +
-                                "KiB, but the framings of this pipeline let through " +
-                                std::to_string(framed >> 10U) +
-                                "KiB: write `record_bytes_max: " + std::to_string(kept >> 10U) +
-                                "KiB` in each `framing:`, or make the store larger");
+    const std::string most = exact_size(kept);
+    return sdk::Status::invalid(why + " allows records of at most " + most +
+                                ", but the framings of this pipeline let through " +
+                                exact_size(framed) + ": write `record_bytes_max: " + most +
+                                "` in each `framing:`, or make the store larger");
   }
 
   kifa::Status give_back() {

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/size_text.hpp"
+
 namespace kifa::plugins::kifa_sink {
 
 namespace {
@@ -23,23 +25,22 @@ Difference first_difference(const store::StoreOptions& a, const store::StoreOpti
       {"flush_mode", std::string(to_string(a.flush_mode)), std::string(to_string(b.flush_mode))},
       {"segment_size_mib", std::to_string(a.segment_bytes >> 20U),
        std::to_string(b.segment_bytes >> 20U)},
-      {"disk_budget", std::to_string(a.disk_budget_bytes), std::to_string(b.disk_budget_bytes)},
+      {"disk_budget", exact_size(a.disk_budget_bytes), exact_size(b.disk_budget_bytes)},
       {"memtable_flush_threshold_mib", std::to_string(a.memtable_flush_bytes >> 20U),
        std::to_string(b.memtable_flush_bytes >> 20U)},
       {"compaction_enabled", yes_no(a.compaction_enabled), yes_no(b.compaction_enabled)},
       {"compaction_threshold", std::to_string(a.compaction_threshold),
        std::to_string(b.compaction_threshold)},
-      {"wal_backlog_max", std::to_string(a.log_backlog_bytes_max),
-       std::to_string(b.log_backlog_bytes_max)},
+      {"wal_backlog_max", exact_size(a.log_backlog_bytes_max), exact_size(b.log_backlog_bytes_max)},
       {"spare_segments", std::to_string(a.spare_segments), std::to_string(b.spare_segments)},
       {"retention_age", std::to_string(a.retention_age.count()) + "ns",
        std::to_string(b.retention_age.count()) + "ns"},
-      {"retention_bytes", std::to_string(a.retention_bytes), std::to_string(b.retention_bytes)},
+      {"retention_bytes", exact_size(a.retention_bytes), exact_size(b.retention_bytes)},
       {"retention_records", std::to_string(a.retention_records),
        std::to_string(b.retention_records)},
       {"trust_clock", yes_no(a.trust_clock), yes_no(b.trust_clock)},
       {"sync_records", std::to_string(a.sync_records), std::to_string(b.sync_records)},
-      {"sync_bytes", std::to_string(a.sync_bytes), std::to_string(b.sync_bytes)},
+      {"sync_bytes", exact_size(a.sync_bytes), exact_size(b.sync_bytes)},
       {"sync_interval", std::to_string(a.sync_interval.count()) + "ms",
        std::to_string(b.sync_interval.count()) + "ms"},
       {"commit_delay", std::to_string(a.commit_delay.count()) + "us",

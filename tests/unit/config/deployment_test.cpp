@@ -272,8 +272,8 @@ TEST_CASE("store holds the defaults of every kifa sink and is checked once", "[c
   CHECK(setting(1, "flush_mode") == "emergency");
   CHECK(complaints(text("{ data_dir: /all, flush_mode: careful, nonsense: 1 }")) ==
         "2:38: error: `flush_mode` takes one of normal, cautious, emergency, not `careful`\n"
-        "2:47: error: unknown option `nonsense` of `store` | there are: data_dir, flush_mode, "
-        "record_bytes_max");
+        "2:47: error: unknown option `nonsense` of `store` | there are: compaction_enabled, "
+        "compaction_threshold, data_dir, flush_mode, record_bytes_max");
   CHECK(complaints(text("{ data_dir: [] }")) == "2:20: error: `data_dir` takes a path, not a list");
   CHECK(complaints(text("")) ==
         "4:50: error: sink kifa needs `data_dir`: The folder of the store. | set it here, or under "
@@ -321,6 +321,17 @@ TEST_CASE("a framing may not let through what the store would refuse", "[config]
         "`record_bytes_max` of the framing smaller, or that of the sink larger");
   CHECK(complaints(around(source, "{ k: { type: kifa, data_dir: /d, record_bytes_max: 4MiB } }"))
             .empty());
+}
+
+TEST_CASE("a threshold of what is switched off is refused with both places", "[config]") {
+  const auto sink = [](const std::string& options) {
+    return complaints(around(kStdin, "{ k: { type: kifa, data_dir: /d" + options + " } }"));
+  };
+  CHECK(sink(", compaction_enabled: false, compaction_threshold: 8") ==
+        "6:94: error: `compaction_threshold` does nothing with `compaction_enabled: false`\n6:65: "
+        "note: the other one | take one of them away");
+  CHECK(sink(", compaction_enabled: false").empty());
+  CHECK(sink(", compaction_enabled: true, compaction_threshold: 8").empty());
 }
 
 TEST_CASE("transforms are a list of filters, of which only the shape is checked", "[config]") {

@@ -72,6 +72,8 @@ class FakeCatalog final : public ComponentCatalog {
     mode.choices = {"normal", "cautious", "emergency"};
     kifa.options = {
         directory, mode,
+        with_default(option("compaction_enabled", OptionType::boolean, "Joins tables."), "true"),
+        with_default(option("compaction_threshold", OptionType::integer, "How many."), "4"),
         with_range(
             with_default(option("record_bytes_max", OptionType::size, "Largest record."), "1MiB"),
             64, 16777216)};

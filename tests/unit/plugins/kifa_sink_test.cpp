@@ -272,9 +272,66 @@ TEST_CASE("a store too small for the longest records is refused before anything 
   CHECK(sink.configured == KIFA_INVALID);
   CHECK(sink.start_message ==
         "segment_size_mib 16 with disk_budget 16MiB allows records of at most 512KiB, but the "
-        "framings of this pipeline let through 1024KiB: write `record_bytes_max: 512KiB` in each "
+        "framings of this pipeline let through 1MiB: write `record_bytes_max: 512KiB` in each "
         "`framing:`, or make the store larger");
   CHECK_FALSE(std::filesystem::exists(folder.at("data")));
+}
+
+TEST_CASE("options that would do nothing beside others are refused with both names and a remedy",
+          "[plugins][kifa]") {
+  const struct {
+    TestInstance::Texts texts;
+    std::string_view message;
+  } cases[] = {
+      // What is wrong by itself comes before what it contradicts.
+      {{{"segment_size_mib", "16"}, {"disk_budget", "7MiB"}},
+       "disk_budget 7MiB is too small: at least 8MiB are needed"},
+      {{{"segment_size_mib", "16"}, {"disk_budget", "1KiB"}},
+       "disk_budget 1KiB is too small: at least 8MiB are needed"},
+      {{{"disk_budget", "8MiB"}, {"retention_bytes", "16MiB"}},
+       "retention_bytes 16MiB contradicts disk_budget 8MiB: the log needs 3MiB of it, and tables "
+       "can never be so large; make it 5MiB or less, or disk_budget larger"},
+      {{{"disk_budget", "8MiB"}, {"memtable_flush_threshold_mib", "64"}},
+       "memtable_flush_threshold_mib 64 contradicts disk_budget 8MiB: tables are made when the log "
+       "has a quarter of it; make it 4 or less, or disk_budget 256MiB or more"},
+      {{{"wal_backlog_max", "64MiB"}, {"memtable_flush_threshold_mib", "512"}},
+       "memtable_flush_threshold_mib 512 contradicts wal_backlog_max 64MiB: input would wait "
+       "before there is a table; make it 64 or less, or wal_backlog_max larger"},
+      {{{"disk_budget", "8MiB"}, {"spare_segments", "100"}},
+       "spare_segments 100 contradicts disk_budget 8MiB: so many files of 1MiB are more than all "
+       "of it; make it 8 or less, or disk_budget larger"},
+      {{{"disk_budget", "8MiB"}, {"wal_backlog_max", "8MiB"}},
+       "wal_backlog_max 8MiB contradicts disk_budget 8MiB: it may be at most half of it; make it "
+       "4MiB or less, or disk_budget 16MiB or more"},
+      {{{"segment_size_mib", "16"}, {"wal_backlog_max", "1MiB"}},
+       "wal_backlog_max 1MiB is too small for segments of 16MiB: at least 3 segments must fit; "
+       "make it 48MiB or more, or segment_size_mib smaller"},
+  };
+  for (const auto& one : cases) {
+    const Folder folder;
+    const Sink sink("till-1/journal", folder.at("data"), one.texts);
+    CHECK(sink.configured == KIFA_INVALID);
+    CHECK(sink.start_message == one.message);
+    CHECK_FALSE(std::filesystem::exists(folder.at("data")));
+  }
+}
+
+TEST_CASE("what the options have by default contradicts nothing", "[plugins][kifa]") {
+  const TestInstance::Texts cases[] = {
+      {{"disk_budget", "8MiB"}},
+      {{"disk_budget", "8MiB"}, {"retention_bytes", "5MiB"}},
+      {{"disk_budget", "64MiB"}, {"memtable_flush_threshold_mib", "16"}},
+      {{"wal_backlog_max", "3MiB"}},
+      {{"wal_backlog_max", "64MiB"}, {"memtable_flush_threshold_mib", "64"}},
+      {{"disk_budget", "8MiB"}, {"spare_segments", "8"}},
+  };
+  for (const TestInstance::Texts& texts : cases) {
+    const Folder folder;
+    Sink sink("till-1/journal", folder.at("data"), texts);
+    INFO(sink.start_message);
+    CHECK(sink.started == KIFA_OK);
+    CHECK(sink.stop() == KIFA_OK);
+  }
 }
 
 TEST_CASE("the data directory is nobody else's", "[plugins][kifa][W36]") {

@@ -85,6 +85,22 @@ TEST_CASE("the lowest needed LSN is that of the slowest cursor or hold", "[store
   CHECK(lowest_needed_lsn(list, 1000) == Lsn{0});
 }
 
+TEST_CASE("who needs what is lowest is told by name, a damaged file with why", "[store][cursors]") {
+  CursorList list;
+  CHECK_FALSE(lowest_need(list, 1).has_value());
+  list.cursors = {kForward, kHold};
+  CHECK(lowest_need(list, 999)->who == "hold `" + kHold.name + "` needs LSN 30 and what follows");
+  CHECK(lowest_need(list, 1000)->who ==
+        "cursor `" + kForward.name + "` needs LSN 42 and what follows");
+  CHECK(has_expired(kHold, 1000));
+  CHECK_FALSE(has_expired(kHold, 999));
+  CHECK_FALSE(has_expired(kHold, std::nullopt));  // a clock that is not believed
+  CHECK_FALSE(has_expired(kForward, 1000));
+  list.damaged = {{"x", "its checksum does not hold"}};
+  CHECK(lowest_need(list, 1000)->who ==
+        "cursors/x cannot be read and so keeps everything (its checksum does not hold)");
+}
+
 TEST_CASE("every changed bit of a hold makes it hold everything", "[store][cursors]") {
   Disk disk;
   disk.set(kForward);

@@ -91,6 +91,10 @@ TEST_CASE("the tables of a manifest that vanished are moved aside", "[open]") {
   // Nothing but STATUS and the log tells that there was a newer one.
   REQUIRE(fixture.files.remove(fixture.path(manifest_file_name(before.highest_version))).is_ok());
   const std::string table = add_unknown_table(fixture, before.manifest->next_file_number);
+  const StoreStats stats = fixture.read()->stats().value();
+  REQUIRE(stats.faults.size() == 1);
+  CHECK(stats.faults[0] == "/store: manifest " + std::to_string(before.highest_version) +
+                               " is missing; what is shown is an older state and its log");
   auto store = fixture.open();
   CHECK(fixture.has_reported("manifest " + std::to_string(before.highest_version) + " is missing"));
   CHECK_FALSE(fixture.is_there(table));
@@ -107,6 +111,15 @@ TEST_CASE("without any manifest the tables say what they hold, and the store goe
   REQUIRE_FALSE(before.tables.empty());
   remove_manifests(fixture);
   fixture.check_all(200);
+  {
+    const StoreStats stats = fixture.read()->stats().value();
+    CHECK(stats.manifest_is_lost);
+    CHECK(stats.written_payload_bytes == 0);  // nobody knows
+    REQUIRE(stats.faults.size() == 1);
+    CHECK(stats.faults[0].find(
+              "is missing; what is shown is what its tables say of themselves and its log") !=
+          std::string::npos);
+  }
   for (int opening = 0; opening < 2; ++opening) {
     auto store = fixture.open();
     CHECK(fixture.has_reported("tables say of themselves (LSN 1 to "));
@@ -168,7 +181,15 @@ TEST_CASE("a table that is missing is told with its LSNs, and the rest can be re
   UpkeepFixture fixture;
   fixture.fill(80);
   const TableInfo lost = fixture.manifest().tables.front();
+  CHECK(fixture.read()->stats().value().faults.empty());
   REQUIRE(fixture.files.remove(fixture.path(table_file_name(lost.number))).is_ok());
+  const StoreStats stats = fixture.read()->stats().value();
+  CHECK(stats.unreadable_records == lost.records);
+  REQUIRE(stats.faults.size() == 1);
+  CHECK(stats.faults[0].find(table_file_name(lost.number)) != std::string::npos);
+  CHECK(stats.faults[0].find(
+            std::to_string(lost.records) + " records (LSN " + std::to_string(lost.first.value) +
+            " to " + std::to_string(lost.last.value) + ") cannot be read") != std::string::npos);
   auto store = fixture.open();
   CHECK(fixture.has_reported(table_file_name(lost.number) + " is missing; LSN " +
                              std::to_string(lost.first.value) + " to " +
