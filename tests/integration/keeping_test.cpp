@@ -22,7 +22,8 @@ constexpr std::uint64_t kLines = kSmall ? 20'000 : 120'000;
 
 std::string table_in(const std::string& data) {
   for (const auto& entry : std::filesystem::directory_iterator(data)) {
-    if (entry.path().filename().string().starts_with("table-")) {
+    if (entry.path().filename().string().starts_with("table-") &&
+        entry.path().extension().empty()) {
       return entry.path().string();
     }
   }
@@ -139,6 +140,12 @@ TEST_CASE("verify --repair keeps what can be read, records the rest and deletes 
     return run_kifa({"stats", "-d", data, "--json"}).out.find("\"live\":true") != std::string::npos;
   }));
   require_refusal(run_kifa({"verify", "-d", data, "--repair"}), 69, "in use");
+  const std::string repaired = table_in(data);
+  std::string spoiled = read_file(repaired);
+  spoiled[1000] = static_cast<char>(spoiled[1000] ^ 1);
+  write_file(repaired, spoiled);
+  CHECK(run_kifa({"verify", "-d", data}).out.find("stop the daemon first; then `kifa verify -d ") !=
+        std::string::npos);
   daemon.close_input();
   CHECK(daemon.wait().exit_code == 0);
 }
