@@ -209,7 +209,8 @@ TEST_CASE("a failure of any call of a write leaves the old or the new version",
   }
 }
 
-TEST_CASE("a disk that is full leaves the old version and no temporary file", "[store][manifest]") {
+TEST_CASE("a disk that is full leaves the old version and no temporary file",
+          "[store][manifest][W5]") {
   for (const io::FaultEffect effect : {io::FaultEffect::fail, io::FaultEffect::fail_partly}) {
     Disk disk;
     disk.files.add_fault({.effect = effect, .sys_errno = ENOSPC, .kind = io::CallKind::write});
