@@ -64,7 +64,7 @@ std::string anchor_text(const store::VerifyReport& report) {
   }
   return text + fmt::format(
                     "{} LSN {} to {}: records get one when the log moves into a table, at "
-                    "memtable_flush_threshold_mib, or at a close with a quarter of it\n",
+                    "memtable_flush_threshold_mib, or when the store is closed, once in 12 hours\n",
                     report.anchor ? "it does not cover" : "there is no anchor for",
                     with_separators(covered.value + 1), with_separators(report.last.value));
 }

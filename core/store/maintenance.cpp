@@ -35,6 +35,8 @@ constexpr std::chrono::seconds kFlushTimeout{10};
 constexpr std::int64_t kCloseNs = 5 * kSecondNs;
 // Less is left in the log when the store closes: a table for every short run would be too many.
 constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
+// But once a day it may be one: a shop that closes gets the anchor of its day.
+constexpr std::int64_t kCloseFlushEveryNs = 12 * 3600 * kSecondNs;
 
 std::uint64_t flush_segments_of(const StoreOptions& options) {
   if (options.disk_budget_bytes == 0) {
@@ -195,6 +197,24 @@ bool Maintenance::flush_due(const Manifest& manifest, const LogMark& mark) const
              parts_.options.memtable_flush_bytes ||
          segments >= flush_segments_ || (is_short && segments > 1) ||
          (has_no_space && has_retention(parts_.options));
+}
+
+// Short runs stay in the log, but not for ever: only what is in a table has an anchor.
+bool Maintenance::close_flush_due(const Manifest& manifest, const LogMark& mark) const {
+  const LogMark& from = manifest.flushed.mark;
+  const std::uint64_t waiting = mark.totals.payload_bytes - from.totals.payload_bytes;
+  if (waiting >= parts_.options.memtable_flush_bytes / kCloseFlushPart) {
+    return true;
+  }
+  if (!parts_.options.table_at_close || mark.next_lsn == from.next_lsn) {
+    return false;
+  }
+  if (manifest.tables.empty()) {
+    return true;
+  }
+  std::int64_t due = 0;  // by the clock of the records: one that has jumped ends this at worst
+  return !__builtin_add_overflow(manifest.tables.back().max_unix_ns, kCloseFlushEveryNs, &due) &&
+         mark.totals.max_unix_ns >= due;
 }
 
 bool Maintenance::settle_due() const {
@@ -496,10 +516,7 @@ void Maintenance::finish() {
   do {
     const std::shared_ptr<const Manifest> manifest = parts_.keeper.current();
     const LogMark mark = parts_.writer.durable_mark();
-    const std::uint64_t waiting =
-        mark.totals.payload_bytes - manifest->flushed.mark.totals.payload_bytes;
-    if (parts_.keeper.has_failed() ||
-        waiting < parts_.options.memtable_flush_bytes / kCloseFlushPart ||
+    if (parts_.keeper.has_failed() || !close_flush_due(*manifest, mark) ||
         !settled("flushing the log", flush(*manifest, mark))) {
       break;
     }

@@ -74,6 +74,7 @@ class Maintenance final {
   Status purge(const Manifest& manifest, const RetentionAnswer& answer);
   [[nodiscard]] std::optional<TrustedClock> next_clock() const;
   [[nodiscard]] ClockFacts clock_facts() const;
+  [[nodiscard]] bool close_flush_due(const Manifest& manifest, const LogMark& mark) const;
   [[nodiscard]] bool settle_due() const;
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);

@@ -47,6 +47,10 @@ struct StoreOptions {
   // So many segments that came back from the log are kept for the next burst, which then need not
   // fill any with zeros; one is always made ahead. At least 1.
   std::uint32_t spare_segments = 8;
+  // Closing makes a table of what waits also when it is little, at most once in 12 hours by the
+  // times of the records: what a shop has sold in a day has an anchor then (verify.hpp). Otherwise
+  // it stays in the log, as safe, until there is a quarter of memtable_flush_bytes.
+  bool table_at_close = false;
   bool compaction_enabled = true;
   std::uint32_t compaction_threshold = 4;  // so many neighbouring tables are joined, at least 2
   // Whole tables are removed, oldest first, when all of their records are older than this, when all

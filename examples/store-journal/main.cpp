@@ -105,7 +105,8 @@ std::optional<Arguments> arguments_from(int count, char** words) {
 // Stores the sales as they come. What the cashier sees a number for survives a power cut.
 Status keep_sales(const Arguments& arguments) {
   const auto tell = [](store::Severity, const std::string& text) { std::cerr << text << '\n'; };
-  auto journal = store::Store::open({.directory = arguments.directory}, store::this_machine(tell));
+  auto journal = store::Store::open({.directory = arguments.directory, .table_at_close = true},
+                                    store::this_machine(tell));
   if (!journal) {
     return journal.error();
   }

@@ -159,7 +159,7 @@ TEST_CASE("an export is verified without its store, to the bit", "[export]") {
   INFO(good.err);
   CHECK(good.exit_code == 0);
   CHECK(good.out.find("all.json: 300 records, LSN 1 to 300 of store ") != std::string::npos);
-  CHECK(good.out.ends_with(": no fault\n"));
+  CHECK(good.out.find(": no fault\n") != std::string::npos);
   CHECK(run_kifa({"verify", "--export", file, "--quiet"}).out.empty());
   const Ending json = run_kifa({"verify", "--export", file, "--json"});
   CHECK(json_number(json.out, "records") == 300);

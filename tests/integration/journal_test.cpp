@@ -85,6 +85,7 @@ TEST_CASE("a journal is verified and held while it is written", "[journal][verif
   CHECK(run(journal({data, "--hold", "audit", "--days", "0"})).exit_code == 64);
   till.close_input();
   CHECK(till.wait().exit_code == 0);
+  CHECK(run(journal({data, "--verify"})).out.starts_with("2 sales, no fault\nanchor 1:2:"));
 }
 
 }  // namespace

@@ -60,24 +60,37 @@ TEST_CASE("verify says that a store is whole, and changes nothing", "[verify]") 
   CHECK(fingerprint(data) == before);
 }
 
-TEST_CASE("verify tells of which records there is no anchor yet, and what gives them one",
+TEST_CASE("a store that is closed gives an anchor, and verify tells of the records without one",
           "[verify]") {
   const TemporaryDirectory directory;
   const std::string data = directory.file("data");
   ingest(data, generated_lines(1, 300));
-  const std::string small = run_kifa({"verify", "-d", data}).out;
-  INFO(small);
-  CHECK(small.find("anchor: ") == std::string::npos);
-  CHECK(small.find("there is no anchor for LSN 1 to 300: records get one when the log moves") !=
-        std::string::npos);
-  ingest(data, generated_lines(301, kLines));
-  const std::string large = run_kifa({"verify", "-d", data}).out;
-  CHECK(anchor_in(large).find(":") != std::string::npos);
-  ingest(data, generated_lines(kLines + 1, kLines + 10));
+  const std::string day = run_kifa({"verify", "-d", data}).out;
+  INFO(day);
+  const std::string anchor = anchor_in(day);
+  CHECK(anchor.starts_with("1:300:"));
+  CHECK(day.find(" LSN 301") == std::string::npos);
+  // Closed again too soon: these wait for the next day.
+  ingest(data, generated_lines(301, 310));
   const std::string more = run_kifa({"verify", "-d", data}).out;
   INFO(more);
-  CHECK(more.find("it does not cover LSN ") != std::string::npos);
-  CHECK(more.find(kSmall ? " to 20,010: " : " to 120,010: ") != std::string::npos);
+  CHECK(anchor_in(more) == anchor);
+  CHECK(more.find("it does not cover LSN 301 to 310: records get one when") != std::string::npos);
+  CHECK(run_kifa({"verify", "-d", data, "--anchor", anchor}).exit_code == 0);
+
+  const std::string open = directory.file("open");
+  Process daemon(kifa({"daemon", "--stdin", "-d", open}));
+  REQUIRE(daemon.write_input(generated_lines(1, 5)));
+  REQUIRE(daemon.wait_until([&] {
+    const Ending stats = run_kifa({"stats", "-d", open, "--json"});
+    return stats.exit_code == 0 && json_number(stats.out, "durable_lsn") == 5;
+  }));
+  const std::string none = run_kifa({"verify", "-d", open}).out;
+  INFO(none);
+  CHECK(none.find("anchor: ") == std::string::npos);
+  CHECK(none.find("there is no anchor for LSN 1 to 5: records get one when") != std::string::npos);
+  daemon.close_input();
+  CHECK(daemon.wait().exit_code == 0);
 }
 
 TEST_CASE("verify ends with 65 and one line for each fault", "[verify]") {

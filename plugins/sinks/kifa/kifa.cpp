@@ -54,6 +54,7 @@ class Kifa final : public sdk::Sink {
     options_.disk_budget_bytes = settings.size_bytes("disk_budget");
     options_.memtable_flush_bytes =
         static_cast<std::uint64_t>(settings.integer("memtable_flush_threshold_mib")) << 20U;
+    options_.table_at_close = true;
     options_.compaction_enabled = settings.boolean("compaction_enabled");
     options_.compaction_threshold =
         static_cast<std::uint32_t>(settings.integer("compaction_threshold"));
