@@ -35,6 +35,9 @@ inline constexpr std::uint64_t kIntakeFreeShare = 4;
 // A sink that said AGAIN or NO_SPACE is offered the rest on every settle, and by timer.
 inline constexpr std::int64_t kOfferAgainMinNs = 100'000'000;
 inline constexpr std::int64_t kOfferAgainMaxNs = 1'000'000'000;
+// A sink without space is told of when it has taken nothing for so long: in a burst against a small
+// budget it only waits for its own work.
+inline constexpr std::int64_t kNoSpaceToldAfterNs = 5'000'000'000;
 // Of the time for a stop, this is kept for flush, outcomes and replies.
 inline constexpr std::int64_t kDrainReserveMaxNs = 1'000'000'000;
 // Beyond the time for a stop, a call into a component that does not return is given up.

@@ -106,6 +106,13 @@ Status Pipeline::add_sink(const config::SinkConfig& config, std::uint64_t record
   auto writer = std::make_unique<SinkWriter>(options, clock_, Logger(log_, instance_name));
   plugin::HostCallbacks callbacks = callbacks_for(instance_name);
   callbacks.record_bytes_max = static_cast<std::uint32_t>(record_bytes_max);
+  callbacks.log = [target = writer.get(), log = std::move(callbacks.log)](
+                      std::int32_t level, std::string_view message) {
+    if (level >= KIFA_LOG_ERROR) {
+      target->heard(message);
+    }
+    log(level, message);
+  };
   callbacks.settle = [target = writer.get()](const kifa_receipt* receipts, std::uint32_t count) {
     target->settle(receipts, count);
   };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/base/assert.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 // What an offer costs beside its payload, so that many empty batches cannot fill the memory.
 constexpr std::size_t kOfferBytes = 256;
+// What a sink says is the reason of a receipt that follows so soon.
+constexpr std::int64_t kSaidForNs = 1'000'000'000;
 
 }  // namespace
 
@@ -168,10 +171,11 @@ void SinkWriter::write_group() {
   mutex_.unlock();
   std::uint32_t taken = 0;
   Status failure;
-  const kifa_status status = call_write(count, taken, failure);
+  std::string reason;
+  const kifa_status status = call_write(count, taken, failure, reason);
   mutex_.lock();
   writing_ = false;
-  after_write(count, taken, status, failure);
+  after_write(count, taken, status, failure, reason);
   if (waiting() != 0 || flush_until_ || close_until_ || state_ == State::failing) {
     noticed_ = true;
   }
@@ -180,7 +184,8 @@ void SinkWriter::write_group() {
   }
 }
 
-kifa_status SinkWriter::call_write(std::size_t count, std::uint32_t& taken, Status& failure) {
+kifa_status SinkWriter::call_write(std::size_t count, std::uint32_t& taken, Status& failure,
+                                   std::string& reason) {
   if (formatter_ != nullptr) {
     failure = make_texts();
     if (!failure) {
@@ -190,9 +195,12 @@ kifa_status SinkWriter::call_write(std::size_t count, std::uint32_t& taken, Stat
   kifa_error error = plugin::empty_error();
   const kifa_status status = sink_->sink()->write(
       sink_->raw(), views_.data(), static_cast<std::uint32_t>(count), &taken, &error);
-  if (status < 0 && status != KIFA_NO_SPACE) {
+  if (status == KIFA_NO_SPACE) {
+    reason.assign(error.message, strnlen(error.message, sizeof error.message));
+  } else if (status < 0) {
     failure = plugin::status_from(status, error, name());
-  } else if (taken > count) {
+  }
+  if (failure && taken > count) {
     failure = Status(Code::internal,
                      fmt::format("{}: the sink claims {} batches of {}; report this to the "
                                  "plugin's vendor",
@@ -220,7 +228,7 @@ Status SinkWriter::make_texts() {
 }
 
 void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status status,
-                             const Status& failure) {
+                             const Status& failure, const std::string& reason) {
   for (std::uint32_t i = 0; i < taken; ++i) {
     const Offer& offer = offer_at(taken_end_ + i);
     queued_bytes_ -= offer.bytes;
@@ -230,6 +238,7 @@ void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status
   if (taken != 0) {
     wake_waiters();
     blocked_wait_ns_ = 0;
+    no_space_since_.reset();
     if (std::exchange(out_of_space_, false)) {
       log_.info("there is space again; going on");
     }
@@ -250,22 +259,28 @@ void SinkWriter::after_write(std::size_t count, std::uint32_t taken, kifa_status
   if (!failure) {
     fail(failure, status);
   } else if (taken < count && !settled_some) {
-    blocked_by(status);
+    blocked_by(status, reason);
   }
   if (state_ == State::failing) {
     fail_waiting();
   }
 }
 
-void SinkWriter::blocked_by(kifa_status status) {
+void SinkWriter::blocked_by(kifa_status status, const std::string& reason) {
   blocked_ = true;
   blocked_wait_ns_ =
       blocked_wait_ns_ == 0 ? kOfferAgainMinNs : std::min(blocked_wait_ns_ * 2, kOfferAgainMaxNs);
-  blocked_until_ = clock_.now_mono_ns() + blocked_wait_ns_;
-  if (status == KIFA_NO_SPACE && !std::exchange(out_of_space_, true)) {
-    log_.error(
-        "no space left; records wait and sources are held back until there is space again: free "
-        "some, or raise the budget");
+  const std::int64_t now = clock_.now_mono_ns();
+  blocked_until_ = now + blocked_wait_ns_;
+  if (status != KIFA_NO_SPACE) {
+    return;
+  }
+  no_space_since_ = no_space_since_.value_or(now);
+  if (now - *no_space_since_ >= kNoSpaceToldAfterNs && !std::exchange(out_of_space_, true)) {
+    log_.error(fmt::format(
+        "no space left for {} s{}; records wait and sources are held back until there is space "
+        "again: free some, or raise the budget",
+        (now - *no_space_since_) / 1'000'000'000, reason.empty() ? "" : " (" + reason + ")"));
   }
 }
 
@@ -325,7 +340,16 @@ void SinkWriter::apply(const kifa_receipt& receipt) {
   if (receipt.status < 0 && state_ == State::running) {
     kifa_error error = plugin::empty_error();
     error.code = receipt.status;
-    fail(plugin::status_from(receipt.status, error, name()), receipt.status);
+    // A receipt has no words; the sink has logged them.
+    Told told = Told::no;
+    {
+      const MutexLock lock(said_mutex_);
+      if (!said_.empty() && clock_.now_mono_ns() - said_at_ <= kSaidForNs) {
+        said_.copy(error.message, sizeof error.message - 1);
+        told = Told::yes;
+      }
+    }
+    fail(plugin::status_from(receipt.status, error, name()), receipt.status, told);
   }
 }
 
@@ -343,14 +367,22 @@ void SinkWriter::finish_front(std::uint64_t first_lsn, kifa_status status) {
 
 // ---- failure ----
 
-void SinkWriter::fail(Status failure, kifa_status status) {
+void SinkWriter::heard(std::string_view error) {
+  const MutexLock lock(said_mutex_);
+  said_ = error;
+  said_at_ = clock_.now_mono_ns();
+}
+
+void SinkWriter::fail(Status failure, kifa_status status, Told told) {
   if (state_ == State::failing || state_ == State::stopped) {
     return;
   }
   state_ = State::failing;
   failure_status_ = status < 0 ? status : KIFA_IO;
   failure_ = std::move(failure);
-  log_.error(failure_.message());
+  if (told == Told::no) {
+    log_.error(failure_.message());
+  }
   if (!writing_) {
     fail_waiting();
   }

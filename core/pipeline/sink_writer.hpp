@@ -88,6 +88,8 @@ class SinkWriter final {
   std::int64_t turn();
   // turn() and sleep until the sink is stopped.
   void run_worker();
+  // The sink has said that something went wrong: the reason of a receipt that has none.
+  void heard(std::string_view error) KIFA_EXCLUDES(said_mutex_);
 
   [[nodiscard]] bool ready() const;
   [[nodiscard]] bool failed() const;
@@ -118,15 +120,17 @@ class SinkWriter final {
   Offer& offer_at(std::uint64_t ticket) KIFA_REQUIRES(mutex_);
   void add_offer(const BatchPtr& batch, std::size_t bytes) KIFA_REQUIRES(mutex_);
   void write_group() KIFA_REQUIRES(mutex_);
-  kifa_status call_write(std::size_t count, std::uint32_t& taken, Status& failure);
+  kifa_status call_write(std::size_t count, std::uint32_t& taken, Status& failure,
+                         std::string& reason);
   Status make_texts();
   void after_write(std::size_t count, std::uint32_t taken, kifa_status status,
-                   const Status& failure) KIFA_REQUIRES(mutex_);
-  void blocked_by(kifa_status status) KIFA_REQUIRES(mutex_);
+                   const Status& failure, const std::string& reason) KIFA_REQUIRES(mutex_);
+  void blocked_by(kifa_status status, const std::string& reason) KIFA_REQUIRES(mutex_);
   void flush_sink() KIFA_REQUIRES(mutex_);
   void apply(const kifa_receipt& receipt) KIFA_REQUIRES(mutex_);
   void finish_front(std::uint64_t first_lsn, kifa_status status) KIFA_REQUIRES(mutex_);
-  void fail(Status failure, kifa_status status) KIFA_REQUIRES(mutex_);
+  enum class Told : std::uint8_t { no, yes };
+  void fail(Status failure, kifa_status status, Told told = Told::no) KIFA_REQUIRES(mutex_);
   [[nodiscard]] bool is_full_for(const Batch& batch) const KIFA_REQUIRES(mutex_);
   void fail_waiting() KIFA_REQUIRES(mutex_);
   void start_sink() KIFA_REQUIRES(mutex_);
@@ -168,7 +172,8 @@ class SinkWriter final {
   std::vector<const kifa_batch*> views_;  // likewise
 
   bool blocked_ KIFA_GUARDED_BY(mutex_) = false;  // AGAIN or NO_SPACE
-  bool out_of_space_ KIFA_GUARDED_BY(mutex_) = false;
+  std::optional<std::int64_t> no_space_since_ KIFA_GUARDED_BY(mutex_);
+  bool out_of_space_ KIFA_GUARDED_BY(mutex_) = false;  // has been said
   std::int64_t blocked_until_ KIFA_GUARDED_BY(mutex_) = 0;
   std::int64_t blocked_wait_ns_ KIFA_GUARDED_BY(mutex_) = 0;
   std::optional<std::int64_t> flush_until_ KIFA_GUARDED_BY(mutex_);
@@ -180,6 +185,10 @@ class SinkWriter final {
   std::vector<std::shared_ptr<Waker>> sources_ KIFA_GUARDED_BY(mutex_);
   std::uint64_t dropped_records_ KIFA_GUARDED_BY(mutex_) = 0;
   bool dropping_ KIFA_GUARDED_BY(mutex_) = false;  // has been said
+
+  Mutex said_mutex_;  // the sink may speak in any of its threads
+  std::string said_ KIFA_GUARDED_BY(said_mutex_);
+  std::int64_t said_at_ KIFA_GUARDED_BY(said_mutex_) = 0;
 };
 
 }  // namespace kifa::pipeline

@@ -139,7 +139,7 @@ void SinkWriter::stop_sink() {
   }
   mutex_.lock();
   writing_ = false;
-  if (!failing && !status) {
+  if (!failing && !status && failure_.is_ok()) {  // else a receipt has told it meanwhile
     log_.error(status.message());
     failure_ = status;
   }

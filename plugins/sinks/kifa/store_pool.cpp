@@ -17,6 +17,8 @@ struct Difference {
   std::string second;
 };
 
+constexpr std::int64_t kWarnAgainNs = 60'000'000'000;
+
 std::string yes_no(bool value) { return value ? "true" : "false"; }
 
 // The first option in which `a` and `b` differ; an empty name when there is none.
@@ -108,7 +110,9 @@ void StoreUser::settle(std::uint64_t ticket, const store::Receipt& receipt) {
   }
   if (!receipt.status.is_ok() && !told_failure_) {
     told_failure_ = true;  // the batches behind fail for the same reason
-    host_.error(receipt.status.message());
+    if (receipt.status.message() != last_error_) {
+      host_.error(receipt.status.message());
+    }
   }
   host_.settle(ticket, receipt.first_lsn.value, code_of(receipt.status.code()));
 }
@@ -117,6 +121,9 @@ bool StoreUser::log(store::Severity severity, const std::string& message) {
   const MutexLock lock(mutex_);
   if (is_attached_) {
     host_.log(level_of(severity), message);
+    if (severity == store::Severity::error) {
+      last_error_ = message;
+    }
   }
   return is_attached_;
 }
@@ -134,6 +141,20 @@ void SharedStore::report(store::Severity severity, const std::string& message) {
       return;
     }
   }
+}
+
+// In a burst against a small budget a store has no space for a moment again and again.
+void SharedStore::hear(store::Severity severity, const std::string& message,
+                       std::int64_t now_mono_ns) {
+  if (severity == store::Severity::warning) {
+    const MutexLock lock(mutex_);
+    if (message == warned_ && now_mono_ns - warned_at_ns_ < kWarnAgainNs) {
+      return;
+    }
+    warned_ = message;
+    warned_at_ns_ = now_mono_ns;
+  }
+  report(severity, message);
 }
 
 Status SharedStore::shift_mode(std::int32_t step, std::uint64_t request) {
@@ -200,13 +221,13 @@ Result<StorePool::Lease> StorePool::open(sdk::Host host, const store::StoreOptio
     shared->users_.push_back(std::make_unique<StoreUser>(host, options));
     lease.user = shared->users_.back().get();
   }
-  Result<std::unique_ptr<store::Store>> opened = opener_(
-      options,
-      {.files = files_,
-       .clock = clock_,
-       .report = [store = lease.store](store::Severity severity, const std::string& message) {
-         store->report(severity, message);
-       }});
+  Result<std::unique_ptr<store::Store>> opened =
+      opener_(options, {.files = files_,
+                        .clock = clock_,
+                        .report = [store = lease.store, &clock = clock_](
+                                      store::Severity severity, const std::string& message) {
+                          store->hear(severity, message, clock.now_mono_ns());
+                        }});
   if (!opened) {
     return opened.error();
   }

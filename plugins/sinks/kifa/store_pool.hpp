@@ -40,6 +40,7 @@ class StoreUser final {
   sdk::Host host_ KIFA_GUARDED_BY(mutex_);
   bool is_attached_ KIFA_GUARDED_BY(mutex_) = true;
   bool told_failure_ KIFA_GUARDED_BY(mutex_) = false;
+  std::string last_error_ KIFA_GUARDED_BY(mutex_);  // that the store has said through it
 };
 
 // An open store and the sinks of this process that write to it. Made and released by StorePool.
@@ -56,12 +57,17 @@ class SharedStore final {
   friend class StorePool;
 
   void report(store::Severity severity, const std::string& message) KIFA_EXCLUDES(mutex_);
+  // What the store says: the same warning at most once in kWarnAgainNs.
+  void hear(store::Severity severity, const std::string& message, std::int64_t now_mono_ns)
+      KIFA_EXCLUDES(mutex_);
 
   io::FileId id_;
   std::size_t attached_ = 0;  // of StorePool, under its mutex
   Mutex mutex_;
   // Those that are gone stay in the list: callbacks of the store may still name them.
   std::vector<std::unique_ptr<StoreUser>> users_ KIFA_GUARDED_BY(mutex_);
+  std::string warned_ KIFA_GUARDED_BY(mutex_);
+  std::int64_t warned_at_ns_ KIFA_GUARDED_BY(mutex_) = 0;
   Mutex shift_mutex_;
   std::uint64_t last_shift_ KIFA_GUARDED_BY(shift_mutex_) = 0;
   std::unique_ptr<store::Store> store_;  // last: closed before the users go

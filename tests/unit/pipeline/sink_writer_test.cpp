@@ -201,21 +201,64 @@ TEST_CASE("what AGAIN left is offered again on the next receipt and by timer, an
   CHECK(desk.sink.payloads() == Texts{"record 0", "record 1", "record 2"});
 }
 
-TEST_CASE("a full disk holds batches back, says so once, and goes on when there is space",
+TEST_CASE("a sink that soon has space again is not told of", "[pipeline][sink]") {
+  Desk desk;
+  desk.start();
+  for (int round = 0; round < 10; ++round) {  // longer than the time all together
+    desk.sink.then(refuse(KIFA_NO_SPACE, 0, desk.sink));
+    const BatchPtr batch = desk.batch("one");
+    REQUIRE(desk.submit(batch, true));
+    CHECK_FALSE(batch->settled());
+    desk.clock.advance(std::chrono::nanoseconds(kOfferAgainMaxNs));
+    desk.turn();
+    CHECK(batch->settled());
+  }
+  CHECK(desk.logged.empty());
+}
+
+TEST_CASE("a receipt without words fails with what the sink said just before", "[pipeline][sink]") {
+  const bool is_late = GENERATE(false, true);
+  Desk desk;
+  desk.start();
+  desk.sink.settles_at_once = false;
+  const BatchPtr batch = desk.batch("one");
+  REQUIRE(desk.submit(batch, true));
+  desk.writer->heard("the disk is full of sand");
+  if (is_late) {
+    desk.clock.advance(std::chrono::minutes(1));
+  }
+  const kifa_receipt receipt{.ticket = 1, .first_lsn = 0, .status = KIFA_NO_SPACE, .reserved0 = 0};
+  desk.writer->settle(&receipt, 1);
+  CHECK(desk.writer->failure().message() ==
+        (is_late ? "till/journal: failed with status -6 and gave no reason"
+                 : "till/journal: the disk is full of sand"));
+  CHECK(desk.logged.size() == (is_late ? 1 : 0));  // the sink's own words are in the log already
+}
+
+TEST_CASE("a full disk holds batches back, says so once it lasts, and goes on when there is space",
           "[pipeline][sink]") {
   Desk desk;
   desk.start();
-  for (int i = 0; i < 5; ++i) {
-    desk.sink.then(refuse(KIFA_NO_SPACE, 0, desk.sink));
+  const auto seconds = static_cast<int>(kNoSpaceToldAfterNs / kOfferAgainMaxNs);
+  for (int i = 0; i < seconds + 4; ++i) {
+    desk.sink.then(refuse(KIFA_NO_SPACE, 0, desk.sink, "the budget of /data is used up"));
   }
   const BatchPtr batch = desk.batch("one");
   REQUIRE(desk.submit(batch, true));
   CHECK_FALSE(batch->settled());
-  CHECK(desk.logged.size() == 1);
-  CHECK(desk.logged[0].find("no space left") != std::string::npos);
+  CHECK(desk.logged.empty());
+  for (int i = 0; i < seconds; ++i) {
+    CHECK(desk.logged.empty());
+    desk.clock.advance(std::chrono::nanoseconds(kOfferAgainMaxNs));
+    desk.turn();
+  }
+  REQUIRE(desk.logged.size() == 1);
+  CHECK(desk.logged[0].find("no space left for 5 s (the budget of /data is used up)") !=
+        std::string::npos);
   // While it is blocked nothing is written on a source's thread.
+  const std::uint64_t calls = desk.sink.write_calls;
   REQUIRE(desk.submit(desk.batch("two"), true));
-  CHECK(desk.sink.write_calls == 1);
+  CHECK(desk.sink.write_calls == calls);
   for (int i = 0; i < 5; ++i) {
     desk.clock.advance(std::chrono::nanoseconds(kOfferAgainMaxNs));
     desk.turn();

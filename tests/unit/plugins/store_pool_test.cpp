@@ -2,6 +2,7 @@
 
 #include <kifa/testing/fake_host.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "core/io/memory_file_system.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/fake_clock.hpp"
 
 using kifa::Code;
 using kifa::Lsn;
@@ -111,6 +113,30 @@ TEST_CASE_METHOD(PoolTest, "sinks that name one directory share a store until th
   REQUIRE(again.has_value());
   CHECK(opened.open_count == 3);
   CHECK(pool.release(*again).is_ok());
+}
+
+TEST_CASE_METHOD(PoolTest, "the same warning of a store is told once a minute",
+                 "[plugins][kifa][W18]") {
+  kifa::test::FakeClock fake;
+  StorePool timed(&open_counting, files, fake);
+  Result<StorePool::Lease> one = timed.acquire(first.host(), options);
+  REQUIRE(one.has_value());
+  const auto said = [this] { return first.logs().size(); };
+  for (int i = 0; i < 10; ++i) {
+    (*opened.report)(store::Severity::warning, "no more input is taken");
+    fake.advance(std::chrono::seconds(1));
+  }
+  CHECK(said() == 1);
+  (*opened.report)(store::Severity::warning, "another");
+  CHECK(said() == 2);
+  for (int i = 0; i < 2; ++i) {
+    (*opened.report)(store::Severity::error, "an error is told each time");
+  }
+  CHECK(said() == 4);
+  fake.advance(std::chrono::minutes(1));
+  (*opened.report)(store::Severity::warning, "another");
+  CHECK(said() == 5);
+  CHECK(timed.release(*one).is_ok());
 }
 
 TEST_CASE_METHOD(PoolTest, "sinks that disagree about one store are told which and how",
