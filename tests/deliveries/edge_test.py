@@ -94,7 +94,8 @@ pipelines:
             run = subprocess.run([kifa, "run", config], env=support.environment(), check=False,
                                  capture_output=True, timeout=support.PATIENCE_SECONDS)
             said.add((run.returncode, run.stderr.splitlines()[0]))
-        self.assertEqual(said, {(74, b"kifa: till/wrong (thrower): the sky is falling")})
+        place = f"{config}:7:16: error: ".encode()
+        self.assertEqual(said, {(74, place + b"till/wrong (thrower): the sky is falling")})
 
     def test_it_takes_tls_where_there_is_nothing_but_libc(self):
         root = self.make_root()

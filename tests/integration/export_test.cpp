@@ -266,7 +266,7 @@ TEST_CASE("records that retention has removed are asked for in vain, and it is s
              "    sinks: { journal: { type: kifa } }\n");
   std::uint64_t next = 1;
   std::uint64_t removed = 0;
-  for (int i = 0; i < 20 && removed == 0; ++i, next += 10'000) {
+  for (int i = 0; i < 20 && removed <= 10; ++i, next += 10'000) {
     REQUIRE(run_kifa({"run", config}, generated_lines(next, next + 9'999)).exit_code == 0);
     removed = stats_number(shop.data, "purged_through");
   }

@@ -88,7 +88,7 @@ TEST_CASE("a running daemon respects a hold from its next look, and forgets it w
   REQUIRE(added.exit_code == 0);
   const std::uint64_t held = json_number(list_json(store.data()), "lowest_needed_lsn");
   REQUIRE(held > 1);
-  const std::string reason = "a cursor or hold needs LSN " + std::to_string(held);
+  const std::string reason = "hold `audit` needs LSN " + std::to_string(held);
   store.take_in_until([&] { return store.daemon().err().find(reason) != std::string::npos; });
   const std::uint64_t kept = store.first_lsn();
   const std::uint64_t version = stats_number(store.data(), "manifest_version");

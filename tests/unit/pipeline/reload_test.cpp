@@ -174,6 +174,7 @@ TEST_CASE("a pipeline may end while a reload waits for another one", "[pipeline]
   const auto runner = till.plan.runner();
   std::thread device([&] {
     in_poll.wait();
+    wait_until([&] { return till.plan.has_come_to(RunPhase::started); });
     till.same.finish();
     till.reload(*runner);
     // Its last source has parted: the pipeline is done, and the reload is not.
