@@ -172,7 +172,7 @@ TEST_CASE("a loss whose event is lost too is told by its LSNs", "[store][reader]
   fixture.options.compaction_enabled = false;
   fixture.fill(100);
   const TableInfo damaged = fixture.manifest().tables.at(1);
-  for (std::uint64_t offset = 0; offset + 16 <= damaged.bytes; offset += 512) {
+  for (std::uint64_t offset = 0; offset + 16 <= damaged.bytes; offset += 64) {
     fixture.spoil(table_file_name(damaged.number), offset);  // nothing of it can be read
   }
   REQUIRE(repair_store(fixture.options, fixture.environment(fixture.files), [](const VerifyFault&) {
