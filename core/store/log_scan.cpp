@@ -11,6 +11,7 @@
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
 #include "core/store/retention.hpp"
+#include "core/store/small_file.hpp"
 #include "core/store/table_format.hpp"
 
 namespace kifa::store {
@@ -479,6 +480,14 @@ Event gap_event_of(const Damage& damage, std::string_view directory) {
   event.text = fmt::format("{}: {}; LSN {} to {} cannot be read", place, damage.why,
                            damage.first_lost.value, damage.last_lost.value);
   return event;
+}
+
+std::string put_aside(io::FileSystem& files, std::string_view directory, std::uint64_t segment) {
+  const std::string path = fmt::format("{}/{}", directory, segment_file_name(segment));
+  const std::string aside = fmt::format("{}{}", path, kDamagedSuffix);
+  const bool is_kept = files.link(path, aside).is_ok() || files.info(aside).has_value();
+  return is_kept ? fmt::format("; it is kept as {}{}", segment_file_name(segment), kDamagedSuffix)
+                 : std::string();
 }
 
 std::vector<Damage> parts_not_in(std::span<const Damage> known, const Damage& damage) {

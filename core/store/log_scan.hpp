@@ -40,6 +40,9 @@ struct Damage {
   std::string why;
 };
 [[nodiscard]] Event gap_event_of(const Damage& damage, std::string_view directory);
+// Gives a damaged segment a second name, which keeps it for an expert whatever becomes of the
+// first. Returns "; it is kept as wal-7.damaged", or nothing when that cannot be.
+std::string put_aside(io::FileSystem& files, std::string_view directory, std::uint64_t segment);
 // What of a damage stands in none of `known`: ranges of LSNs, or the place if it has none.
 [[nodiscard]] std::vector<Damage> parts_not_in(std::span<const Damage> known, const Damage& damage);
 

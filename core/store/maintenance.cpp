@@ -320,10 +320,9 @@ Status Maintenance::tell_damages(const std::vector<Damage>& damages) {
   for (const Damage& damage : damages) {
     for (const Damage& part : parts_not_in(known_damages_, damage)) {
       known_damages_.push_back(part);
-      const std::string segment = segment_path(directory_, part.segment);
-      ignore(files_.link(segment, segment + ".damaged"), "it may be there already");
       Event event = gap_event_of(part, directory_);
-      parts_.environment.report(Severity::error, event.text);
+      parts_.environment.report(Severity::error,
+                                event.text + put_aside(files_, directory_, part.segment));
       event.observed_unix_ns = clock_.now_unix_ns();
       parts_.writer.add_event(std::move(event));
     }

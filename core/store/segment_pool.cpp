@@ -9,6 +9,7 @@
 
 #include "core/store/log_scan_path.hpp"
 #include "core/store/mutants.hpp"
+#include "core/store/small_file.hpp"
 
 namespace kifa::store {
 
@@ -49,7 +50,7 @@ void SegmentPool::add(std::uint64_t number) {
 
 Status SegmentPool::recycle(std::uint64_t number, std::uint64_t bytes) {
   const std::string path = segment_path(options_.directory, number);
-  const std::string aside = path + ".damaged";
+  const std::string aside = fmt::format("{}{}", path, kDamagedSuffix);
   if (files_.info(aside)) {
     if (has_budget_for_one()) {
       return files_.remove(path);  // its bytes stay for an expert, and must not be overwritten

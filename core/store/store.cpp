@@ -313,11 +313,9 @@ Status StoreImpl::look_at_damage(const LogScan& scan) {
       return {Code::corrupt,
               fmt::format("{}; the store is not opened (on_corruption: refuse)", text)};
     }
-    const std::string segment = segment_path(options_.directory, damage.segment);
-    // A second name keeps the damaged file for an expert whatever becomes of the first.
-    ignore(environment_.files.link(segment, segment + ".damaged"), "it may be there already");
+    const std::string aside = put_aside(environment_.files, options_.directory, damage.segment);
     if (++told <= kToldMax) {
-      environment_.report(Severity::error, text);
+      environment_.report(Severity::error, text + aside);
     }
   }
   if (told > kToldMax) {

@@ -187,6 +187,9 @@ TEST_CASE("what is put aside of a damaged log stays as it is", "[store][rot]") {
     RotFixture::work(*store);
   }
   CHECK_FALSE(fixture.files.info(segment(1)).has_value());
+  CHECK(std::ranges::any_of(fixture.reports, [](const std::string& report) {
+    return report.ends_with("; it is kept as " + segment_file_name(1) + ".damaged");
+  }));
   const auto aside = fixture.files.content(segment(1) + ".damaged");
   REQUIRE(aside.has_value());
   for (std::size_t at = 0; at < 7 * std::size_t{4096}; ++at) {
