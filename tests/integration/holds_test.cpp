@@ -214,7 +214,7 @@ TEST_CASE("a hold that root adds belongs to the owner of the store, whose daemon
   for (const auto& entry : std::filesystem::recursive_directory_iterator(data)) {
     REQUIRE(chown(entry.path().c_str(), owner, group) == 0);
   }
-  const Ending added = run_kifa({"hold", "add", "audit", "-d", data});
+  const Ending added = run_kifa_for_another_user({"hold", "add", "audit", "-d", data});
   INFO(added.err);
   REQUIRE(added.exit_code == 0);
   for (const std::string& path : {data + "/cursors", data + "/cursors/audit"}) {

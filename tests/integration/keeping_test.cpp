@@ -222,7 +222,7 @@ TEST_CASE("a repair by root leaves every file to the owner of the store", "[veri
   for (const auto& entry : std::filesystem::directory_iterator(data)) {
     REQUIRE(chown(entry.path().c_str(), owner, group) == 0);
   }
-  const Ending repair = run_kifa({"verify", "-d", data, "--repair"});
+  const Ending repair = run_kifa_for_another_user({"verify", "-d", data, "--repair"});
   INFO(repair.out << repair.err);
   CHECK(repair.exit_code == 0);
   CHECK(std::filesystem::exists(table + ".damaged"));

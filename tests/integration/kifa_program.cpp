@@ -39,6 +39,12 @@ Ending run_kifa(std::vector<std::string> arguments, std::string_view input) {
   return run(kifa(std::move(arguments)), input);
 }
 
+Ending run_kifa_for_another_user(std::vector<std::string> arguments) {
+  Launch launch = kifa(std::move(arguments));
+  launch.environment.emplace_back("ASAN_OPTIONS", "detect_leaks=0");
+  return run(launch);
+}
+
 void ingest(const std::string& directory, std::string_view input,
             const std::vector<std::string>& more) {
   std::vector<std::string> arguments = {"daemon", "--stdin", "-d", directory};

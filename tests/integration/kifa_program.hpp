@@ -30,6 +30,9 @@ inline const std::string kCmake = KIFA_TEST_CMAKE;
 [[nodiscard]] Launch kifa(std::vector<std::string> arguments);
 
 Ending run_kifa(std::vector<std::string> arguments, std::string_view input = {});
+// The same for a command that, run by root, becomes the owner of the store: the search for leaks at
+// its end is not allowed to look into such a process.
+Ending run_kifa_for_another_user(std::vector<std::string> arguments);
 
 // Stores `input` and requires success.
 void ingest(const std::string& directory, std::string_view input,
