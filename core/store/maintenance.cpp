@@ -36,7 +36,7 @@ constexpr std::int64_t kCloseNs = 5 * kSecondNs;
 // Less is left in the log when the store closes: a table for every short run would be too many.
 constexpr std::uint64_t kCloseFlushPart = 4;  // of memtable_flush_bytes
 // But once a day it may be one: a shop that closes gets the anchor of its day.
-constexpr std::int64_t kCloseFlushEveryNs = 12 * 3600 * kSecondNs;
+constexpr std::int64_t kCloseFlushEveryNs = std::int64_t{12} * 3600 * kSecondNs;
 
 std::uint64_t flush_segments_of(const StoreOptions& options) {
   if (options.disk_budget_bytes == 0) {
