@@ -119,7 +119,7 @@ class Flush final {
     const bool any = to > mark_.next_lsn;
     if (any && !outcome_.damages.empty()) {
       Damage& before = outcome_.damages.back();
-      if (before.segment == mark_.at.segment && before.last_lost.next() == mark_.next_lsn) {
+      if (before.segment == mark_.at.segment && goes_on(before, mark_.next_lsn)) {
         before.last_lost = {to.value - 1};
         mark_.next_lsn = to;
         return;

@@ -309,7 +309,7 @@ class ForwardPass final {
     if (to.value > first.value) {
       mark_.next_lsn = to;
       scan_.lost_records += to.value - first.value;
-      if (!scan_.damages.empty() && scan_.damages.back().last_lost.next() == first &&
+      if (!scan_.damages.empty() && goes_on(scan_.damages.back(), first) &&
           (scan_.damages.back().segment == at.segment || scan_.damages.size() >= kDamagesMax)) {
         scan_.damages.back().last_lost = {to.value - 1};
         return;

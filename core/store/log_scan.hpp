@@ -39,6 +39,10 @@ struct Damage {
   Lsn last_lost;
   std::string why;
 };
+// Whether a loss that begins with `first` goes on with this one.
+[[nodiscard]] inline bool goes_on(const Damage& damage, Lsn first) {
+  return damage.first_lost.value != 0 && damage.last_lost.next() == first;
+}
 [[nodiscard]] Event gap_event_of(const Damage& damage, std::string_view directory);
 // Gives a damaged segment a second name, which keeps it for an expert whatever becomes of the
 // first. Returns "; it is kept as wal-7.damaged", or nothing when that cannot be.

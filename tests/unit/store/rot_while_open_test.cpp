@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/store/format.hpp"
+#include "core/store/log_scan.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 namespace kifa::store {
@@ -111,6 +112,16 @@ TEST_CASE("every record that rots in an open store has its gap, also several of 
   auto again = fixture.open();
   REQUIRE(again->close().is_ok());
   CHECK(gaps_of(read_all(*fixture.read())).size() == 2);
+}
+
+TEST_CASE("a loss goes on where the one before ends, and never from damage without LSNs",
+          "[store][rot]") {
+  const Damage four{.segment = 1, .offset = 0, .first_lost = {1}, .last_lost = {4}, .why = ""};
+  CHECK(goes_on(four, {5}));
+  CHECK_FALSE(goes_on(four, {6}));
+  // In front of LSN 1: else the first record would be lost without a gap.
+  CHECK_FALSE(
+      goes_on({.segment = 1, .offset = 0, .first_lost = {}, .last_lost = {}, .why = ""}, {1}));
 }
 
 TEST_CASE("what was known to be lost at the open is not told again when more of it rots",
