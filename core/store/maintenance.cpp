@@ -327,8 +327,12 @@ Status Maintenance::tell_damages(const std::vector<Damage>& damages) {
       parts_.writer.add_event(std::move(event));
     }
   }
-  // Without space in the log the events come when this flush has made some.
-  if (damages.empty() || !parts_.pool.has_backlog_room()) {
+  return damages.empty() ? Status() : make_events_durable();
+}
+
+// Where the log has no space the events come behind what is about to make some.
+Status Maintenance::make_events_durable() {
+  if (!parts_.pool.has_backlog_room()) {
     return {};
   }
   const Status durable = parts_.writer.flush(kFlushTimeout);
@@ -426,12 +430,7 @@ Status Maintenance::purge(const Manifest& manifest, const RetentionAnswer& answe
     edit.tables.push_back(manifest.tables[i].number);
   }
   tell_purge(std::span(manifest.tables).first(answer.tables), answer.is_for_age);
-  if (parts_.pool.has_backlog_room()) {
-    const Status durable = parts_.writer.flush(kFlushTimeout);
-    if (!durable && durable.code() != Code::no_space) {
-      return durable;
-    }
-  }
+  KIFA_TRY(make_events_durable());
   KIFA_TRY(parts_.keeper.commit(edit, facts(0, 0)));
   if (answer.is_for_age) {
     last_age_purge_boot_ns_ = clock_.now_boot_ns();

@@ -79,6 +79,7 @@ class Maintenance final {
   bool settled(const char* what, const Status& status);
   [[nodiscard]] EditFacts facts(std::uint64_t table_bytes, std::uint64_t other_bytes);
   void tell_purge(std::span<const TableInfo> tables, bool is_for_age);
+  Status make_events_durable();
   Status tell_damages(const std::vector<Damage>& damages);
   [[nodiscard]] std::int64_t next_wake_ns(bool is_waiting);
   void run(const std::stop_token& stop);
